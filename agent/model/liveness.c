@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The epmdns authors
+
+#include "model/liveness.h"
+
+static void enter(struct liveness *liveness, enum liveness_state state, uint64_t deadline_ms)
+{
+	liveness->state = (uint8_t)state;
+	liveness->deadline_ms = deadline_ms;
+}
+
+static unsigned probe(struct liveness *liveness)
+{
+	if (liveness->is_probing) {
+		return 0;
+	}
+	liveness->is_probing = true;
+	return LIVENESS_PROBE;
+}
+
+void liveness_init(struct liveness *liveness)
+{
+	*liveness = (struct liveness){
+		.state = LIVENESS_ALIVE,
+		.again_ms = LIVENESS_AGAIN_MS,
+		.deadline_ms = LIVENESS_NEVER,
+	};
+}
+
+static void revive(struct liveness *liveness)
+{
+	liveness->is_unconfirmed = false;
+	liveness->again_ms = LIVENESS_AGAIN_MS;
+	enter(liveness, LIVENESS_ALIVE, LIVENESS_NEVER);
+}
+
+unsigned liveness_seen(struct liveness *liveness)
+{
+	if (liveness->state != LIVENESS_DEAD) {
+		liveness->is_advertised = true;
+		revive(liveness);
+	}
+	return 0;
+}
+
+unsigned liveness_gone(struct liveness *liveness)
+{
+	liveness->is_advertised = false;
+	switch ((enum liveness_state)liveness->state) {
+	case LIVENESS_DOWN:
+		enter(liveness, LIVENESS_DEAD, LIVENESS_NEVER);
+		return 0;
+	case LIVENESS_ALIVE:
+	case LIVENESS_VERIFYING:
+		enter(liveness, LIVENESS_VERIFYING, LIVENESS_NEVER);
+		return probe(liveness);
+	case LIVENESS_UNCONFIRMED:
+	case LIVENESS_OUTAGE:
+	case LIVENESS_DEAD:
+		break;
+	}
+	return 0;
+}
+
+unsigned liveness_doubted(struct liveness *liveness)
+{
+	switch ((enum liveness_state)liveness->state) {
+	case LIVENESS_ALIVE:
+		enter(liveness, LIVENESS_VERIFYING, LIVENESS_NEVER);
+		return probe(liveness);
+	case LIVENESS_VERIFYING:
+	case LIVENESS_UNCONFIRMED:
+	case LIVENESS_OUTAGE:
+	case LIVENESS_DOWN:
+		return probe(liveness);
+	case LIVENESS_DEAD:
+		break;
+	}
+	return 0;
+}
+
+static unsigned accept(struct liveness *liveness, uint64_t now_ms)
+{
+	if (liveness->is_advertised) {
+		revive(liveness);
+		return 0;
+	}
+	if (liveness->state == LIVENESS_VERIFYING) {
+		liveness->is_unconfirmed = true;
+		enter(liveness, LIVENESS_UNCONFIRMED, now_ms + LIVENESS_UNCONFIRMED_MS);
+		return LIVENESS_ASK;
+	}
+	return 0; // unconfirmed or outage: their own deadlines decide
+}
+
+static void fail(struct liveness *liveness, uint64_t now_ms)
+{
+	if (liveness->is_advertised) {
+		enter(liveness, LIVENESS_DOWN, now_ms + liveness->again_ms);
+	} else {
+		enter(liveness, LIVENESS_DEAD, LIVENESS_NEVER);
+	}
+}
+
+unsigned liveness_judged(struct liveness *liveness, enum liveness_verdict verdict, uint64_t now_ms)
+{
+	liveness->is_probing = false;
+	if (liveness->state == LIVENESS_DEAD) {
+		return 0;
+	}
+	switch (verdict) {
+	case LIVENESS_ACCEPTED:
+		return accept(liveness, now_ms);
+	case LIVENESS_REFUSED:
+		fail(liveness, now_ms);
+		break;
+	case LIVENESS_SILENT:
+		if (liveness->state != LIVENESS_ALIVE) { // else heard again while it was asked
+			fail(liveness, now_ms);
+		}
+		break;
+	}
+	return 0;
+}
+
+unsigned liveness_tick(struct liveness *liveness, uint64_t now_ms)
+{
+	if (now_ms < liveness->deadline_ms) {
+		return 0;
+	}
+	switch ((enum liveness_state)liveness->state) {
+	case LIVENESS_UNCONFIRMED:
+		enter(liveness, LIVENESS_DEAD, LIVENESS_NEVER);
+		return 0;
+	case LIVENESS_OUTAGE:
+		enter(liveness, LIVENESS_VERIFYING, LIVENESS_NEVER);
+		return probe(liveness);
+	case LIVENESS_DOWN:
+		liveness->again_ms = liveness->again_ms * 2 < LIVENESS_AGAIN_MAX_MS
+					     ? liveness->again_ms * 2
+					     : LIVENESS_AGAIN_MAX_MS;
+		enter(liveness, LIVENESS_DOWN, now_ms + liveness->again_ms);
+		return probe(liveness);
+	case LIVENESS_ALIVE:
+	case LIVENESS_VERIFYING:
+	case LIVENESS_DEAD:
+		break;
+	}
+	return 0;
+}
+
+void liveness_unaskable(struct liveness *liveness)
+{
+	liveness->is_probing = false;
+	if (liveness->state == LIVENESS_VERIFYING) {
+		enter(liveness, liveness->is_advertised ? LIVENESS_ALIVE : LIVENESS_DEAD,
+		      LIVENESS_NEVER);
+	}
+}
+
+void liveness_superseded(struct liveness *liveness)
+{
+	liveness->is_advertised = false;
+	enter(liveness, LIVENESS_DEAD, LIVENESS_NEVER);
+}
+
+void liveness_moved(struct liveness *liveness)
+{
+	liveness->is_probing = false;
+	if (liveness->is_advertised) {
+		revive(liveness);
+	}
+}
+
+void liveness_outage(struct liveness *liveness)
+{
+	liveness->is_advertised = false;
+	if (liveness->state == LIVENESS_DOWN || liveness->state == LIVENESS_DEAD) {
+		enter(liveness, LIVENESS_DEAD, LIVENESS_NEVER);
+		return;
+	}
+	liveness->is_unconfirmed = true;
+	enter(liveness, LIVENESS_OUTAGE, LIVENESS_NEVER);
+}
+
+void liveness_resumed(struct liveness *liveness, uint64_t now_ms)
+{
+	if (liveness->state == LIVENESS_OUTAGE) {
+		liveness->deadline_ms = now_ms + LIVENESS_RESUME_MS;
+	}
+}
+
+bool liveness_is_shown(const struct liveness *liveness)
+{
+	return liveness->state != LIVENESS_DOWN && liveness->state != LIVENESS_DEAD;
+}
+
+enum ep_state liveness_shown_as(const struct liveness *liveness)
+{
+	return liveness->is_unconfirmed ? EP_STATE_UNCONFIRMED : EP_STATE_UP;
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The epmdns authors
+
+/*
+ * One peer: its claims, and what watchers know of it. Internal to the peers model.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/hash.h"
+#include "model/claim.h"
+#include "model/peers.h"
+#include "model/schedule.h"
+
+#define PEER_FAMILIES 2
+
+// What watchers were last told of it in one family.
+struct peer_shown {
+	struct claim *claim;       // NULL: it is not there
+	struct peer_answer answer; // address_len 0: only link-local ones are known
+	uint32_t digest;
+};
+
+struct peer_entry {
+	struct peer peer;  // first, so that a peer is its entry
+	UT_hash_handle hh; // peers::by_name
+	struct claim *claims;
+	struct peer_shown shown[PEER_FAMILIES]; // inet, inet6
+	uint64_t since_ms;
+	uint32_t since_creation;
+	bool has_literal; // the host part of its name is an address
+	uint8_t name_len;
+	uint8_t name[];
+};
+
+// What all peers share.
+struct peer_world {
+	const struct peers_ops *ops;
+	void *user;
+	bool allow_off_link;
+	bool is_settling;
+	struct schedule schedule;
+};
+
+struct peer_entry *peer_new(struct ep_str name);
+struct peer_entry *peer_entry_of(struct peer *peer);
+
+void peer_addresses(const struct peer_world *world, const struct peer_entry *entry,
+		    const struct claim *claim, struct claim_addresses *out);
+bool peer_view(const struct peer_world *world, const struct peer_entry *entry,
+	       enum ep_family family, struct peer_view *view, struct service *scratch);
+
+// peer_lookup(): touches nothing but the entry.
+enum peers_found peer_lookup(const struct peer_entry *entry, enum ep_family family,
+			     struct peer_answer *answer);
+
+// peer_act(): what liveness said of a claim (enum liveness_action); its deadline may be another.
+void peer_act(struct peer_world *world, struct claim *claim, unsigned actions);
+void peer_doubt(struct peer_world *world, struct claim *claim);
+// peer_act_anew(): the same, and have it resolved again if it is probed: it may have moved.
+void peer_act_anew(struct peer_world *world, struct claim *claim, unsigned actions);
+/*
+ * peer_probe_next(): ask at the best address that has not failed, but not at `asked` again. Return:
+ * false when there is none.
+ */
+bool peer_probe_next(struct peer_world *world, const struct claim *claim,
+		     const struct peers_address *asked);
+
+// peer_hide(): tell that it is not shown any more, while its data still stands.
+void peer_hide(struct peer_world *world, struct claim *claim);
+/*
+ * peer_settle(): after any change of the claims: decide who has the name, and tell watchers the
+ * difference. No dead claim is shown then.
+ */
+void peer_settle(struct peer_world *world, struct peer_entry *entry, uint64_t now_ms);

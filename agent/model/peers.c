@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The epmdns authors
+
+#include "model/peers.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/hash.h"
+#include "base/xalloc.h"
+#include "model/claim.h"
+#include "model/contest.h"
+#include "model/peer.h"
+
+struct peers {
+	struct peers_config config;
+	struct peer_world world;
+	struct peer_entry *by_name;
+	struct claim *claims; // by instance
+	struct order order;
+	uint64_t next_id;
+};
+
+static struct claim *find_claim(const struct peers *peers, const char *instance)
+{
+	struct claim *claim;
+
+	HASH_FIND_STR(peers->claims, instance, claim);
+	return claim;
+}
+
+static struct peer_entry *find_entry(const struct peers *peers, struct ep_str node)
+{
+	struct peer_entry *entry;
+
+	HASH_FIND(hh, peers->by_name, node.p, (unsigned)node.n, entry);
+	return entry;
+}
+
+static void drop_claim(struct peers *peers, struct claim *claim)
+{
+	assert(!claim->is_shown);
+	schedule_remove(&peers->world.schedule, claim);
+	if (claim->peer != NULL) {
+		LL_DELETE(peer_entry_of(claim->peer)->claims, claim);
+	}
+	HASH_DEL(peers->claims, claim);
+	claim_free(claim);
+}
+
+static void drop_entry(struct peers *peers, struct peer_entry *entry)
+{
+	order_remove(&peers->order, &entry->peer.link);
+	HASH_DEL(peers->by_name, entry);
+	free(entry);
+}
+
+// After any change of the claims of a peer. It and any claim of it may be gone afterwards.
+static void settle(struct peers *peers, struct peer_entry *entry, uint64_t now_ms)
+{
+	struct claim *claim, *next;
+
+	peer_settle(&peers->world, entry, now_ms);
+	LL_FOREACH_SAFE(entry->claims, claim, next)
+	{
+		if (claim->liveness.state == LIVENESS_DEAD) {
+			drop_claim(peers, claim);
+		}
+	}
+	if (entry->claims == NULL) {
+		drop_entry(peers, entry);
+	}
+}
+
+struct peers *peers_new(const struct peers_config *config, const struct peers_ops *ops, void *user)
+{
+	struct peers *peers = xcalloc(1, sizeof(*peers));
+
+	peers->config = *config;
+	peers->world.ops = ops;
+	peers->world.user = user;
+	peers->world.allow_off_link = config->allow_off_link;
+	return peers;
+}
+
+void peers_free(struct peers *peers)
+{
+	struct claim *claim, *next_claim;
+	struct peer_entry *entry, *next_entry;
+
+	if (peers == NULL) {
+		return;
+	}
+	HASH_ITER (hh, peers->claims, claim, next_claim) {
+		claim->is_shown = false;
+		drop_claim(peers, claim);
+	}
+	HASH_ITER (hh, peers->by_name, entry, next_entry) {
+		drop_entry(peers, entry);
+	}
+	schedule_fini(&peers->world.schedule);
+	free(peers);
+}
+
+bool peers_seen(struct peers *peers, const char *instance, struct peers_where where,
+		uint64_t now_ms)
+{
+	struct claim *claim = find_claim(peers, instance);
+	bool is_kept;
+
+	if (claim == NULL) {
+		if (HASH_COUNT(peers->claims) >= peers->config.claims_max ||
+		    strlen(instance) > SERVICE_INSTANCE_MAX) {
+			return false;
+		}
+		claim = claim_new(instance, ++peers->next_id);
+		HASH_ADD_STR(peers->claims, instance, claim);
+	}
+	is_kept = sightings_seen(&claim->sightings, where);
+	peer_act(&peers->world, claim, liveness_seen(&claim->liveness));
+	if (claim->peer != NULL) {
+		settle(peers, peer_entry_of(claim->peer), now_ms);
+	}
+	return is_kept;
+}
+
+// It is not heard there any more. Its end is verified, unless another is in its place.
+void peers_gone(struct peers *peers, const char *instance, struct peers_where where,
+		uint64_t now_ms)
+{
+	struct claim *claim = find_claim(peers, instance);
+	bool is_last;
+
+	if (claim == NULL) {
+		return;
+	}
+	is_last = sightings_gone(&claim->sightings, where, claim_address_len(claim));
+	if (claim->peer == NULL) {
+		if (is_last) {
+			drop_claim(peers, claim);
+		}
+		return;
+	}
+	if (contest_is_superseded(peer_entry_of(claim->peer)->claims, claim)) {
+		if (is_last) {
+			liveness_superseded(&claim->liveness);
+		}
+	} else if (is_last) {
+		peer_act(&peers->world, claim, liveness_gone(&claim->liveness));
+	} else if (!sightings_is_fresh(&claim->sightings, claim_address_len(claim))) {
+		peer_doubt(&peers->world, claim); // no address vouched for is left
+	}
+	settle(peers, peer_entry_of(claim->peer), now_ms);
+}
+
+static struct peer_entry *obtain_entry(struct peers *peers, struct ep_str node)
+{
+	struct peer_entry *entry = find_entry(peers, node);
+
+	if (entry == NULL && HASH_COUNT(peers->by_name) < peers->config.peers_max) {
+		entry = peer_new(node);
+		HASH_ADD_KEYPTR(hh, peers->by_name, entry->name, entry->name_len, entry);
+		order_append(&peers->order, &entry->peer.link);
+	}
+	return entry;
+}
+
+// What was resolved of an instance, and where.
+struct resolution {
+	struct peers_where where;
+	uint16_t port;
+	uint8_t n_addresses;
+	const struct peers_address *addresses;
+	struct service service;
+};
+
+// Return: whether there is a new address.
+static bool take(struct claim *claim, const struct resolution *found)
+{
+	claim_set_service(claim, found->port, &found->service);
+	return sightings_resolved(&claim->sightings, found->where, found->addresses,
+				  found->n_addresses, claim_address_len(claim));
+}
+
+// A claim to a name begins.
+static const char *join(struct peers *peers, struct claim *claim, const struct resolution *found,
+			uint64_t now_ms)
+{
+	struct peer_entry *entry = obtain_entry(peers, found->service.node);
+	struct claim *victim;
+	const char *problem;
+
+	if (entry == NULL) {
+		return "there are too many peers";
+	}
+	take(claim, found);
+	problem = contest_make_room(entry->claims, claim, &victim);
+	if (problem != NULL) {
+		return problem; // so the peer has others
+	}
+	if (victim != NULL) {
+		drop_claim(peers, victim);
+	}
+	claim->is_newcomer = true;
+	claim->peer = &entry->peer;
+	LL_APPEND(entry->claims, claim);
+	settle(peers, entry, now_ms);
+	return NULL;
+}
+
+/*
+ * The records of an instance are of one registration and do not change, if epmdns published them.
+ * What does not prove to be its next is taken only when the former does not answer.
+ */
+static const char *update(struct peers *peers, struct claim *claim, const struct resolution *found,
+			  uint64_t now_ms)
+{
+	struct peer_entry *entry = peer_entry_of(claim->peer);
+	struct ep_str name = peer_name(claim->peer);
+	bool is_continued, is_moved;
+
+	if (name.n != found->service.node.n || memcmp(name.p, found->service.node.p, name.n) != 0) {
+		return "the same instance had another node name";
+	}
+	if (!claim_differs(claim, found->port, &found->service)) {
+		if (take(claim, found) && claim->liveness.state == LIVENESS_DOWN) {
+			peer_doubt(&peers->world, claim); // it may be there
+		}
+		settle(peers, entry, now_ms);
+		return NULL;
+	}
+	is_continued =
+		claim_is_continued(claim, &found->service, found->addresses, found->n_addresses);
+	if (!is_continued && liveness_is_shown(&claim->liveness)) {
+		peer_doubt(&peers->world, claim);
+		return "the same instance was of another node, which is being asked";
+	}
+	is_moved = claim->port != found->port ||
+		   claim_family(claim) != ep_carrier_family(found->service.carrier);
+	if (claim->is_shown && (claim->creation != found->service.creation ||
+				claim_family(claim) != ep_carrier_family(found->service.carrier))) {
+		peer_hide(&peers->world, claim);
+	}
+	take(claim, found);
+	claim->is_newcomer |= !is_continued;
+	if (is_moved) {
+		claim->id = ++peers->next_id;
+		claim->is_challenged = claim->is_answering = false;
+		liveness_moved(&claim->liveness);
+	}
+	if (is_moved || claim->liveness.state == LIVENESS_DOWN) {
+		peer_doubt(&peers->world, claim);
+	}
+	settle(peers, entry, now_ms);
+	return NULL;
+}
+
+const char *peers_resolved(struct peers *peers, const char *instance, struct peers_where where,
+			   uint16_t port, const uint8_t *txt, size_t txt_len,
+			   const struct peers_address *addresses, uint8_t n_addresses,
+			   struct ep_str own_agent, uint64_t now_ms)
+{
+	struct resolution found = {
+		.where = where, .port = port, .addresses = addresses, .n_addresses = n_addresses};
+	struct claim *claim = find_claim(peers, instance);
+	const char *problem;
+
+	if (claim == NULL || !sightings_is_seen(&claim->sightings, where)) {
+		return NULL; // gone meanwhile
+	}
+	problem = port == 0 ? "port 0" : service_decode(txt, txt_len, &found.service);
+	if (problem == NULL && found.service.agent.n == own_agent.n &&
+	    memcmp(found.service.agent.p, own_agent.p, own_agent.n) == 0) {
+		problem = "our own";
+	}
+	if (claim->peer != NULL) {
+		return problem != NULL ? problem : update(peers, claim, &found, now_ms);
+	}
+	if (problem == NULL) {
+		problem = join(peers, claim, &found, now_ms);
+	}
+	if (problem != NULL && sightings_gone(&claim->sightings, where, claim_address_len(claim))) {
+		drop_claim(peers, claim);
+	}
+	return problem;
+}
+
+void peers_outage(struct peers *peers, uint64_t now_ms)
+{
+	struct claim *claim, *next_claim;
+	struct peer_entry *entry, *next_entry;
+
+	HASH_ITER (hh, peers->claims, claim, next_claim) {
+		if (claim->peer == NULL) {
+			drop_claim(peers, claim);
+			continue;
+		}
+		sightings_gone_everywhere(&claim->sightings);
+		liveness_outage(&claim->liveness);
+		schedule_update(&peers->world.schedule, claim);
+	}
+	HASH_ITER (hh, peers->by_name, entry, next_entry) {
+		settle(peers, entry, now_ms);
+	}
+}
+
+void peers_resumed(struct peers *peers, uint64_t now_ms)
+{
+	struct claim *claim, *next;
+
+	HASH_ITER (hh, peers->claims, claim, next) {
+		liveness_resumed(&claim->liveness, now_ms);
+		schedule_update(&peers->world.schedule, claim);
+	}
+}
+
+void peers_judge(struct peers *peers, const struct peers_ticket *ticket,
+		 enum liveness_verdict verdict, uint64_t now_ms)
+{
+	struct claim *claim = find_claim(peers, ticket->instance);
+
+	if (claim == NULL || claim->id != ticket->id) {
+		return;
+	}
+	claim->is_answering = verdict == LIVENESS_ACCEPTED;
+	claim->is_challenged &= claim->is_answering;
+	sightings_mark(&claim->sightings, &ticket->address, verdict != LIVENESS_ACCEPTED);
+	// A host may have lost one of its addresses; one that is withdrawn too is gone.
+	if (verdict != LIVENESS_SILENT || !claim->liveness.is_advertised ||
+	    !peer_probe_next(&peers->world, claim, &ticket->address)) {
+		peer_act(&peers->world, claim, liveness_judged(&claim->liveness, verdict, now_ms));
+	}
+	settle(peers, peer_entry_of(claim->peer), now_ms);
+}
+
+void peers_doubt(struct peers *peers, struct ep_str node, uint32_t family)
+{
+	struct peer_entry *entry = find_entry(peers, node);
+	struct claim *claim;
+
+	if (entry == NULL) {
+		return;
+	}
+	LL_FOREACH (entry->claims, claim) {
+		if (!claim->is_newcomer && (family == 0 || claim_family(claim) == family)) {
+			peer_act_anew(&peers->world, claim, liveness_doubted(&claim->liveness));
+		}
+	}
+}
+
+void peers_local_changed(struct peers *peers, struct ep_str node, uint64_t now_ms)
+{
+	struct peer_entry *entry = find_entry(peers, node);
+	struct claim *claim;
+
+	if (entry == NULL) {
+		return;
+	}
+	contest_restart(entry->claims);
+	entry->peer.is_conflicted = false;
+	if (peers->world.ops->local_creation(peers->world.user, node) == 0) {
+		LL_FOREACH (entry->claims, claim) {
+			peer_doubt(&peers->world,
+				   claim); // nobody has asked while the name was ours
+		}
+	}
+	settle(peers, entry, now_ms);
+}
+
+uint64_t peers_deadline_ms(const struct peers *peers)
+{
+	const struct claim *first = schedule_first(&peers->world.schedule);
+
+	return first != NULL ? first->liveness.deadline_ms : LIVENESS_NEVER;
+}
+
+void peers_tick(struct peers *peers, uint64_t now_ms)
+{
+	struct claim *claim;
+
+	while ((claim = schedule_first(&peers->world.schedule)) != NULL &&
+	       claim->liveness.deadline_ms <= now_ms) {
+		peer_act_anew(&peers->world, claim, liveness_tick(&claim->liveness, now_ms));
+		settle(peers, peer_entry_of(claim->peer), now_ms);
+	}
+}
+
+struct peer *peers_find(const struct peers *peers, struct ep_str node)
+{
+	struct peer_entry *entry = find_entry(peers, node);
+
+	return entry == NULL ? NULL : &entry->peer;
+}
+
+enum peers_found peers_lookup(struct peers *peers, struct ep_str node, enum ep_family family,
+			      struct peer_answer *answer)
+{
+	struct peer_entry *entry = find_entry(peers, node);
+	enum peers_found found = PEERS_NOT_FOUND;
+	struct claim *claim;
+
+	if (entry != NULL) {
+		found = peer_lookup(entry, family, answer);
+	}
+	if (entry == NULL || found != PEERS_NOT_FOUND) {
+		return found;
+	}
+	LL_FOREACH (entry->claims, claim) {
+		if (claim->liveness.state == LIVENESS_DOWN && claim_family(claim) == family) {
+			peer_act_anew(&peers->world, claim,
+				      liveness_doubted(&claim->liveness)); // it may be back
+		}
+	}
+	return PEERS_NOT_FOUND;
+}
+
+bool peers_view(const struct peers *peers, const struct peer *peer, enum ep_family family,
+		struct peer_view *view, struct service *scratch)
+{
+	return peer_view(&peers->world, (const struct peer_entry *)(const void *)peer, family, view,
+			 scratch);
+}
+
+struct order *peers_order(struct peers *peers)
+{
+	return &peers->order;
+}
+
+uint32_t peers_count(const struct peers *peers)
+{
+	return HASH_COUNT(peers->by_name);
+}
+
+uint32_t peers_instances(const struct peers *peers)
+{
+	return HASH_COUNT(peers->claims);
+}

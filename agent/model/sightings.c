@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The epmdns authors
+
+#include "model/sightings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+
+bool sighting_is_link_local(const uint8_t *bytes, uint8_t len)
+{
+	return len == 16 && bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80;
+}
+
+bool sighting_is_absurd(const uint8_t *bytes, uint8_t len)
+{
+	static const uint8_t zeros[10];
+
+	if (len == 4) {
+		return bytes[0] == 0 || bytes[0] == 127 || bytes[0] >= 224;
+	}
+	return len != 16 || memcmp(bytes, zeros, sizeof(zeros)) == 0 || bytes[0] == 0xff;
+}
+
+static bool is_at(const struct sighting *sighting, struct peers_where where)
+{
+	return sighting->ifindex == where.ifindex && sighting->family == where.family;
+}
+
+static bool has_address(const struct sighting *sighting, const uint8_t *bytes, uint8_t len)
+{
+	return sighting->len == len && memcmp(sighting->bytes, bytes, len) == 0;
+}
+
+unsigned sighting_rank(const struct sighting *sighting)
+{
+	if (!sighting->is_on_link && !sighting_is_link_local(sighting->bytes, sighting->len)) {
+		return SIGHTING_OFF_LINK;
+	}
+	if (sighting->is_failed) {
+		return 2;
+	}
+	return sighting->is_stale ? 1 : 0;
+}
+
+void sightings_fini(struct sightings *sightings)
+{
+	free(sightings->all);
+	*sightings = (struct sightings){NULL, 0};
+}
+
+static void remove_at(struct sightings *sightings, uint8_t i)
+{
+	sightings->n--;
+	memmove(&sightings->all[i], &sightings->all[i + 1],
+		(size_t)(sightings->n - i) * sizeof(sightings->all[0]));
+}
+
+static void make_room(struct sightings *sightings)
+{
+	for (uint8_t i = 0; i < sightings->n && sightings->n == PEERS_SIGHTINGS_MAX; i++) {
+		if (sightings->all[i].is_stale) {
+			remove_at(sightings, i);
+		}
+	}
+}
+
+static struct sighting *add(struct sightings *sightings, struct peers_where where)
+{
+	struct sighting *sighting;
+
+	make_room(sightings);
+	if (sightings->n == PEERS_SIGHTINGS_MAX) {
+		return NULL;
+	}
+	sightings->all = xrealloc(sightings->all, (sightings->n + 1U) * sizeof(sightings->all[0]));
+	sighting = &sightings->all[sightings->n++];
+	*sighting = (struct sighting){.ifindex = where.ifindex, .family = where.family};
+	return sighting;
+}
+
+bool sightings_is_seen(const struct sightings *sightings, struct peers_where where)
+{
+	for (uint8_t i = 0; i < sightings->n; i++) {
+		if (is_at(&sightings->all[i], where) && !sightings->all[i].is_stale) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool sightings_next(const struct sightings *sightings, uint8_t *at, struct peers_where *where)
+{
+	while (*at < sightings->n) {
+		const struct sighting *sighting = &sightings->all[(*at)++];
+		bool is_first = !sighting->is_stale;
+
+		*where = (struct peers_where){sighting->ifindex, sighting->family};
+		for (uint8_t i = 0; i + 1 < *at; i++) { // it may have several addresses there
+			is_first &=
+				sightings->all[i].is_stale || !is_at(&sightings->all[i], *where);
+		}
+		if (is_first) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool sightings_is_fresh(const struct sightings *sightings, uint8_t len)
+{
+	for (uint8_t i = 0; i < sightings->n; i++) {
+		const struct sighting *sighting = &sightings->all[i];
+
+		if (!sighting->is_stale && sighting->len == len && sighting->is_on_link &&
+		    !sighting_is_link_local(sighting->bytes, len)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void forget_stale_if_fresh(struct sightings *sightings, uint8_t len)
+{
+	if (!sightings_is_fresh(sightings, len)) {
+		return;
+	}
+	for (uint8_t i = sightings->n; i-- > 0;) {
+		if (sightings->all[i].is_stale) {
+			remove_at(sightings, i);
+		}
+	}
+}
+
+bool sightings_seen(struct sightings *sightings, struct peers_where where)
+{
+	bool is_known = false;
+
+	for (uint8_t i = 0; i < sightings->n; i++) {
+		if (is_at(&sightings->all[i], where)) {
+			sightings->all[i].is_stale = sightings->all[i].is_failed = false;
+			is_known = true;
+		}
+	}
+	return is_known || add(sightings, where) != NULL;
+}
+
+// What had no address says nothing any more.
+static void expire(struct sightings *sightings, uint8_t i)
+{
+	if (sightings->all[i].len == 0) {
+		remove_at(sightings, i);
+	} else {
+		sightings->all[i].is_stale = true;
+	}
+}
+
+bool sightings_gone(struct sightings *sightings, struct peers_where where, uint8_t len)
+{
+	bool is_elsewhere = false;
+
+	for (uint8_t i = sightings->n; i-- > 0;) {
+		if (is_at(&sightings->all[i], where)) {
+			expire(sightings, i);
+		} else {
+			is_elsewhere |= !sightings->all[i].is_stale;
+		}
+	}
+	forget_stale_if_fresh(sightings, len);
+	return !is_elsewhere;
+}
+
+void sightings_gone_everywhere(struct sightings *sightings)
+{
+	for (uint8_t i = sightings->n; i-- > 0;) {
+		expire(sightings, i);
+	}
+}
+
+static struct sighting *find_at(struct sightings *sightings, struct peers_where where,
+				const struct peers_address *address)
+{
+	for (uint8_t i = 0; i < sightings->n; i++) {
+		if (is_at(&sightings->all[i], where) &&
+		    has_address(&sightings->all[i], address->bytes, address->len)) {
+			return &sightings->all[i];
+		}
+	}
+	return NULL;
+}
+
+const struct sighting *sightings_find(const struct sightings *sightings, const uint8_t *bytes,
+				      uint8_t len)
+{
+	const struct sighting *best = NULL;
+
+	for (uint8_t i = 0; i < sightings->n; i++) {
+		const struct sighting *sighting = &sightings->all[i];
+
+		if (has_address(sighting, bytes, len) &&
+		    (best == NULL || sighting_rank(sighting) < sighting_rank(best))) {
+			best = sighting;
+		}
+	}
+	return best;
+}
+
+// That it is heard there must show even without an address. There is room: it was heard before.
+static void keep_reference(struct sightings *sightings, struct peers_where where)
+{
+	if (!sightings_is_seen(sightings, where)) {
+		add(sightings, where);
+	}
+}
+
+bool sightings_resolved(struct sightings *sightings, struct peers_where where,
+			const struct peers_address *addresses, uint8_t n, uint8_t len)
+{
+	bool is_new = false;
+
+	for (uint8_t i = sightings->n; i-- > 0;) {
+		if (is_at(&sightings->all[i], where)) {
+			expire(sightings, i);
+		}
+	}
+	for (uint8_t i = 0; i < n; i++) {
+		const struct peers_address *address = &addresses[i];
+		struct sighting *sighting;
+
+		if (sighting_is_absurd(address->bytes, address->len)) {
+			continue;
+		}
+		sighting = find_at(sightings, where, address);
+		if (sighting == NULL) {
+			is_new |= sightings_find(sightings, address->bytes, address->len) == NULL;
+			sighting = add(sightings, where);
+		}
+		if (sighting == NULL) {
+			break;
+		}
+		sighting->is_stale = false;
+		sighting->is_on_link = address->is_on_link;
+		sighting->len = address->len;
+		memcpy(sighting->bytes, address->bytes, address->len);
+	}
+	keep_reference(sightings, where);
+	forget_stale_if_fresh(sightings, len);
+	return is_new;
+}
+
+void sightings_mark(struct sightings *sightings, const struct peers_address *address,
+		    bool is_failed)
+{
+	for (uint8_t i = 0; i < sightings->n; i++) {
+		if (address->len > 0 &&
+		    has_address(&sightings->all[i], address->bytes, address->len)) {
+			sightings->all[i].is_failed = is_failed;
+		}
+	}
+}
+
+void sightings_forgive(struct sightings *sightings)
+{
+	for (uint8_t i = 0; i < sightings->n; i++) {
+		sightings->all[i].is_failed = false;
+	}
+}
+
+bool sightings_meet(const struct sightings *a, const struct sightings *b, uint8_t len)
+{
+	for (uint8_t i = 0; i < a->n; i++) {
+		const struct sighting *sighting = &a->all[i];
+
+		if (sighting->len > 0 && (len == 0 || len == sighting->len) &&
+		    sightings_find(b, sighting->bytes, sighting->len) != NULL) {
+			return true;
+		}
+	}
+	return false;
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The epmdns authors
+
+#include "model/liveness.h"
+
+#include <stdio.h>
+
+#include "test.h"
+
+#define NOW 1000
+
+static const char *const states[] = {"alive", "verifying", "unconfirmed", "outage", "down", "dead"};
+
+enum input {
+	SEEN,
+	GONE,
+	DOUBTED,
+	ACCEPTED,
+	REFUSED,
+	SILENT,
+	TICK,
+	UNASKABLE,
+	SUPERSEDED,
+	MOVED,
+	OUTAGE,
+	RESUMED,
+	INPUTS,
+};
+
+static unsigned feed(struct liveness *liveness, enum input input, uint64_t now_ms)
+{
+	switch (input) {
+	case SEEN:
+		return liveness_seen(liveness);
+	case GONE:
+		return liveness_gone(liveness);
+	case DOUBTED:
+		return liveness_doubted(liveness);
+	case ACCEPTED:
+		return liveness_judged(liveness, LIVENESS_ACCEPTED, now_ms);
+	case REFUSED:
+		return liveness_judged(liveness, LIVENESS_REFUSED, now_ms);
+	case SILENT:
+		return liveness_judged(liveness, LIVENESS_SILENT, now_ms);
+	case TICK:
+		return liveness_tick(liveness, now_ms);
+	case UNASKABLE:
+		liveness_unaskable(liveness);
+		return 0;
+	case SUPERSEDED:
+		liveness_superseded(liveness);
+		return 0;
+	case MOVED:
+		liveness_moved(liveness);
+		return 0;
+	case OUTAGE:
+		liveness_outage(liveness);
+		return 0;
+	case RESUMED:
+		liveness_resumed(liveness, now_ms);
+		return 0;
+	case INPUTS:
+		break;
+	}
+	return 0;
+}
+
+/*
+ * A state as the tables have it: its name, then a(dvertised) p(robing) u(nconfirmed), the deadline
+ * and the actions.
+ */
+static void say(char text[64], const struct liveness *liveness, unsigned actions)
+{
+	int n = snprintf(text, 64, "%s %s%s%s", states[liveness->state],
+			 liveness->is_advertised ? "a" : "", liveness->is_probing ? "p" : "",
+			 liveness->is_unconfirmed ? "u" : "");
+
+	if (liveness->deadline_ms != LIVENESS_NEVER) {
+		n += snprintf(text + n, 64 - (size_t)n, " @%d", (int)liveness->deadline_ms);
+	}
+	snprintf(text + n, 64 - (size_t)n, "%s%s", (actions & LIVENESS_PROBE) != 0 ? " probe" : "",
+		 (actions & LIVENESS_ASK) != 0 ? " ask" : "");
+}
+
+static void liveness_goes_where_the_table_says_whatever_happens_in_any_state(void **state)
+{
+	static const struct {
+		struct liveness from;
+		const char *expected[INPUTS];
+	} table[] = {
+		{{LIVENESS_ALIVE, true, false, false, 12000, LIVENESS_NEVER},
+		 {"alive a", "verifying p probe", "verifying ap probe", "alive a", "down a @13000",
+		  "alive a", "alive a", "alive a", "dead ", "alive a", "outage u", "alive a"}},
+		// seen again while it is probed
+		{{LIVENESS_ALIVE, true, true, false, 12000, LIVENESS_NEVER},
+		 {"alive ap", "verifying p", "verifying ap", "alive a", "down a @13000", "alive a",
+		  "alive ap", "alive a", "dead p", "alive a", "outage pu", "alive ap"}},
+		{{LIVENESS_VERIFYING, true, true, false, 12000, LIVENESS_NEVER},
+		 {"alive ap", "verifying p", "verifying ap", "alive a", "down a @13000",
+		  "down a @13000", "verifying ap", "alive a", "dead p", "alive a", "outage pu",
+		  "verifying ap"}},
+		// withdrawn
+		{{LIVENESS_VERIFYING, false, true, false, 12000, LIVENESS_NEVER},
+		 {"alive ap", "verifying p", "verifying p", "unconfirmed u @31000 ask", "dead ",
+		  "dead ", "verifying p", "dead ", "dead p", "verifying ", "outage pu",
+		  "verifying p"}},
+		{{LIVENESS_UNCONFIRMED, false, false, true, 12000, 900},
+		 {"alive a", "unconfirmed u @900", "unconfirmed pu @900 probe",
+		  "unconfirmed u @900", "dead u", "dead u", "dead u", "unconfirmed u @900",
+		  "dead u", "unconfirmed u @900", "outage u", "unconfirmed u @900"}},
+		{{LIVENESS_OUTAGE, false, false, true, 12000, LIVENESS_NEVER},
+		 {"alive a", "outage u", "outage pu probe", "outage u", "dead u", "dead u",
+		  "outage u", "outage u", "dead u", "outage u", "outage u", "outage u @11000"}},
+		// browsing again
+		{{LIVENESS_OUTAGE, false, false, true, 12000, 900},
+		 {"alive a", "outage u @900", "outage pu @900 probe", "outage u @900", "dead u",
+		  "dead u", "verifying pu probe", "outage u @900", "dead u", "outage u @900",
+		  "outage u", "outage u @11000"}},
+		{{LIVENESS_DOWN, true, false, false, 12000, 900},
+		 {"alive a", "dead ", "down ap @900 probe", "alive a", "down a @13000",
+		  "down a @13000", "down ap @25000 probe", "down a @900", "dead ", "alive a",
+		  "dead ", "down a @900"}},
+		// asked already, since it was looked up
+		{{LIVENESS_DOWN, true, true, false, 48000, 900},
+		 {"alive ap", "dead p", "down ap @900", "alive a", "down a @49000", "down a @49000",
+		  "down ap @61000", "down a @900", "dead p", "alive a", "dead p", "down ap @900"}},
+		{{LIVENESS_DEAD, false, false, false, 12000, LIVENESS_NEVER},
+		 {"dead ", "dead ", "dead ", "dead ", "dead ", "dead ", "dead ", "dead ", "dead ",
+		  "dead ", "dead ", "dead "}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		for (unsigned input = 0; input < INPUTS; input++) {
+			struct liveness liveness = table[i].from;
+			unsigned actions = feed(&liveness, (enum input)input, NOW);
+			char text[64];
+
+			say(text, &liveness, actions);
+			if (strcmp(text, table[i].expected[input]) != 0) {
+				fail_msg("row %zu, input %u: \"%s\" instead of \"%s\"", i, input,
+					 text, table[i].expected[input]);
+			}
+		}
+	}
+}
+
+static void liveness_keeps_its_deadline_when_ticked_too_early(void **state)
+{
+	static const struct liveness waiting[] = {
+		{LIVENESS_UNCONFIRMED, false, false, true, 12000, NOW + 1},
+		{LIVENESS_OUTAGE, false, false, true, 12000, NOW + 1},
+		{LIVENESS_DOWN, true, false, false, 12000, NOW + 1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(waiting); i++) {
+		struct liveness liveness = waiting[i];
+
+		assert_int_equal(liveness_tick(&liveness, NOW), 0);
+		assert_memory_equal(&liveness, &waiting[i], sizeof(liveness));
+		liveness_tick(&liveness, NOW + 1);
+		assert_int_not_equal(liveness.deadline_ms, NOW + 1);
+	}
+}
+
+static void liveness_starts_alive_and_is_shown_until_it_is_known_to_be_down(void **state)
+{
+	static const bool is_shown[] = {true, true, true, true, false, false};
+	struct liveness liveness;
+
+	(void)state;
+	liveness_init(&liveness);
+	assert_int_equal(liveness.state, LIVENESS_ALIVE);
+	assert_true(liveness.deadline_ms == LIVENESS_NEVER);
+	for (uint8_t i = 0; i < COUNT(is_shown); i++) {
+		liveness.state = i;
+		assert_int_equal(liveness_is_shown(&liveness), is_shown[i]);
+		assert_int_equal(liveness_shown_as(&liveness), EP_STATE_UP);
+	}
+	liveness.is_unconfirmed = true;
+	assert_int_equal(liveness_shown_as(&liveness), EP_STATE_UNCONFIRMED);
+}
+
+static void liveness_asks_ever_more_rarely_while_it_stays_down(void **state)
+{
+	static const uint64_t pauses_ms[] = {12000, 24000, 48000, 60000, 60000};
+	struct liveness liveness;
+	uint64_t now_ms = NOW;
+
+	(void)state;
+	liveness_init(&liveness);
+	liveness_seen(&liveness);
+	for (int life = 0; life < 2; life++) {
+		assert_int_equal(liveness_doubted(&liveness), LIVENESS_PROBE);
+		liveness_judged(&liveness, LIVENESS_SILENT, now_ms);
+		for (size_t i = 0; i < COUNT(pauses_ms); i++) {
+			assert_int_equal(liveness.state, LIVENESS_DOWN);
+			assert_int_equal(liveness.deadline_ms, now_ms + pauses_ms[i]);
+			assert_int_equal(liveness_tick(&liveness, liveness.deadline_ms - 1), 0);
+			now_ms = liveness.deadline_ms;
+			assert_int_equal(liveness_tick(&liveness, now_ms), LIVENESS_PROBE);
+			now_ms += 4000;
+			liveness_judged(&liveness, LIVENESS_SILENT, now_ms);
+		}
+		liveness_doubted(&liveness);
+		liveness_judged(&liveness, LIVENESS_ACCEPTED, now_ms); // and from the start again
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(liveness_goes_where_the_table_says_whatever_happens_in_any_state),
+		cmocka_unit_test(liveness_keeps_its_deadline_when_ticked_too_early),
+		cmocka_unit_test(liveness_starts_alive_and_is_shown_until_it_is_known_to_be_down),
+		cmocka_unit_test(liveness_asks_ever_more_rarely_while_it_stays_down),
+	};
+
+	return cmocka_run_group_tests_name("liveness", tests, NULL, NULL);
+}

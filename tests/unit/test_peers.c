@@ -1,0 +1,970 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The epmdns authors
+
+// What becomes of the nodes that are heard. Who gets a name: test_peers_contest.c. What can be
+// heard at all and in which order: test_peers_storm.c.
+#include "peers_story.h"
+
+static const struct ad alice = {.instance = "A"};
+
+static void peers_shows_a_node_when_it_is_resolved(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	see(&w, "A", ETH4);
+	expect(&w, "");
+	assert_int_equal(peers_count(w.peers), 0);
+	assert_int_equal(peers_instances(w.peers), 1);
+	assert_null(resolve(&w, &alice, ETH4, "10.0.0.1"));
+	expect(&w, "up alice@a/4 10.0.0.1:4000 #10");
+	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "10.0.0.1:4000 #10");
+	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET6), "not found");
+	assert_string_equal(look_up(&w, "Alice@a", EP_FAMILY_INET), "not found");
+	assert_int_equal(peers_count(w.peers), 1);
+	assert_ptr_equal(peers_order(w.peers)->first, peers_find(w.peers, LIT("alice@a")));
+	lose(&w, "A", ETH4);
+	expect(&w, "probe A at 10.0.0.1:4000");
+	judge(&w, "A", LIVENESS_REFUSED);
+	expect(&w, "down alice@a/4 10.0.0.1:4000 #10");
+	assert_int_equal(peers_count(w.peers), 0);
+	assert_int_equal(peers_instances(w.peers), 0);
+	assert_null(peers_order(w.peers)->first);
+	assert_true(peers_deadline_ms(w.peers) == LIVENESS_NEVER);
+	end(&w);
+}
+
+static void peers_view_has_all_that_is_known_when_a_node_is_shown(void **state)
+{
+	const struct ad ad = {.instance = "T",
+			      .carrier = EP_CARRIER_INET_TLS,
+			      .port = 4001,
+			      .cluster = "prod",
+			      .tag = "role=db",
+			      .is_hidden = true};
+	struct service scratch;
+	struct peer_view view;
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	see(&w, "T", WLAN4);
+	w.now_ms = 5000;
+	hear(&w, &ad, WLAN4, "10.0.0.1 10.0.0.2");
+	expect(&w, "up alice@a/4 10.0.0.1:4001 #10");
+	w.now_ms = 7000;
+	assert_false(view_of(&w, "alice@a", EP_FAMILY_INET6, &view, &scratch));
+	assert_true(view_of(&w, "alice@a", EP_FAMILY_INET, &view, &scratch));
+	assert_str_is(view.node, LIT("alice@a"));
+	assert_int_equal(view.creation, 10);
+	assert_int_equal(view.carrier, EP_CARRIER_INET_TLS);
+	assert_int_equal(view.port, 4001);
+	assert_int_equal(view.dist_high, 6);
+	assert_int_equal(view.dist_low, 5);
+	assert_true(view.is_hidden);
+	assert_str_is(view.cluster, LIT("prod"));
+	assert_int_equal(view.n_tags, 1);
+	assert_str_is(view.tags[0], LIT("role=db"));
+	assert_int_equal(view.n_addresses, 2);
+	assert_str_is(view.addresses[1], LIT("\x0a\x00\x00\x02"));
+	assert_int_equal(view.ifindex, WLAN4.ifindex);
+	assert_int_equal(view.state, EP_STATE_UP);
+	assert_int_equal(view.since_ms, 5000);
+	end(&w);
+}
+
+static void peers_forgets_an_instance_when_it_goes_before_it_is_resolved(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	see(&w, "A", ETH4);
+	see(&w, "A", ETH6);
+	lose(&w, "A", ETH4);
+	assert_int_equal(peers_instances(w.peers), 1);
+	// The answer comes late, for where it is not heard any more; then for nothing at all.
+	assert_null(resolve(&w, &alice, ETH4, "10.0.0.1"));
+	lose(&w, "A", ETH6);
+	assert_int_equal(peers_instances(w.peers), 0);
+	assert_null(resolve(&w, &alice, ETH6, "10.0.0.1"));
+	lose(&w, "A", ETH6);
+	assert_int_equal(peers_count(w.peers), 0);
+	end(&w);
+}
+
+static void peers_says_nothing_when_nothing_that_shows_has_changed(void **state)
+{
+	const struct ad next = {.instance = "A2", .revision = 2, .agent = "agent2"};
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	expect(&w, "up alice@a/4 10.0.0.1:4000 #10");
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	hear(&w, &alice, ETH6, "fd00::1");
+	hear(&w, &alice, WLAN4, "10.0.0.1");
+	lose(&w, "A", WLAN4);
+	lose(&w, "A", ETH6);
+	// Its agent was restarted: another instance of the same.
+	hear(&w, &next, ETH4, "10.0.0.1");
+	lose(&w, "A", ETH4);
+	expect(&w, "");
+	assert_int_equal(peers_instances(w.peers), 1);
+	end(&w);
+}
+
+static void peers_says_what_has_changed_when_a_revision_follows(void **state)
+{
+	static const struct {
+		struct ad ad;
+		const char *addresses, *expected;
+	} table[] = {
+		{{.instance = "A2", .tag = "k=v"},
+		 "10.0.0.1",
+		 "changed alice@a/4 10.0.0.1:4000 #10"},
+		{{.instance = "A2", .cluster = "c"},
+		 "10.0.0.1",
+		 "changed alice@a/4 10.0.0.1:4000 #10"},
+		{{.instance = "A2", .is_hidden = true},
+		 "10.0.0.1",
+		 "changed alice@a/4 10.0.0.1:4000 #10"},
+		{{.instance = "A2", .carrier = EP_CARRIER_INET_TLS},
+		 "10.0.0.1",
+		 "changed alice@a/4 10.0.0.1:4000 #10"},
+		{{.instance = "A2"}, "10.0.0.1 10.0.0.2", "changed alice@a/4 10.0.0.1:4000 #10"},
+		{{.instance = "A2"}, "10.0.0.2 10.0.0.1", "changed alice@a/4 10.0.0.2:4000 #10"},
+		// Another port might be forged, so it is asked.
+		{{.instance = "A2", .port = 4001},
+		 "10.0.0.1",
+		 "probe A2 at 10.0.0.1:4001, changed alice@a/4 10.0.0.1:4001 #10"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		struct ad next = table[i].ad;
+		struct world w;
+
+		begin(&w);
+		next.revision = 2;
+		hear(&w, &alice, ETH4, "10.0.0.1");
+		expect(&w, "up alice@a/4 10.0.0.1:4000 #10");
+		hear(&w, &next, ETH4, table[i].addresses);
+		expect(&w, table[i].expected);
+		lose(&w, "A", ETH4);
+		expect(&w, ""); // it was replaced
+		// What is older does not count.
+		hear(&w, &alice, ETH4, "10.0.0.1");
+		w.log[0] = '\0';
+		assert_int_equal(peers_instances(w.peers), 2);
+		lose(&w, "A", ETH4);
+		expect(&w, "");
+		end(&w);
+	}
+}
+
+static void peers_says_down_and_up_when_the_creation_is_new(void **state)
+{
+	const struct ad next = {.instance = "A2", .creation = 11, .revision = 2, .port = 4001};
+	struct service scratch;
+	struct peer_view view;
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	expect(&w, "up alice@a/4 10.0.0.1:4000 #10");
+	w.now_ms = 9000;
+	hear(&w, &next, ETH4, "10.0.0.1");
+	expect(&w, "probe A2 at 10.0.0.1:4001, down alice@a/4 10.0.0.1:4000 #10, "
+		   "up alice@a/4 10.0.0.1:4001 #11");
+	assert_true(view_of(&w, "alice@a", EP_FAMILY_INET, &view, &scratch));
+	assert_int_equal(view.since_ms, 9000);
+	lose(&w, "A", ETH4);
+	judge(&w, "A2", LIVENESS_ACCEPTED);
+	expect(&w, "");
+	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "10.0.0.1:4001 #11");
+	end(&w);
+}
+
+static void peers_shows_both_families_when_a_node_has_them(void **state)
+{
+	const struct ad inet6 = {.instance = "A6", .revision = 2, .carrier = EP_CARRIER_INET6_TCP};
+	const struct ad next = {.instance = "B", .creation = 11, .revision = 3};
+	const struct ad next6 = {
+		.instance = "B6", .creation = 11, .revision = 4, .carrier = EP_CARRIER_INET6_TCP};
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	hear(&w, &alice, ETH6, "fd00::1");
+	hear(&w, &inet6, ETH6, "fd00::1");
+	hear(&w, &inet6, ETH4, "10.0.0.1");
+	expect(&w, "up alice@a/4 10.0.0.1:4000 #10, up alice@a/6 fd00::1:4000 #10");
+	assert_int_equal(peers_count(w.peers), 1);
+	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET6), "fd00::1:4000 #10");
+
+	// A new creation comes in one family: the other is stale at once, though still advertised.
+	hear(&w, &next, ETH4, "10.0.0.1");
+	expect(&w, "down alice@a/4 10.0.0.1:4000 #10, up alice@a/4 10.0.0.1:4000 #11, "
+		   "down alice@a/6 fd00::1:4000 #10");
+	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET6), "not found");
+	lose(&w, "A", ETH4);
+	lose(&w, "A", ETH6);
+	hear(&w, &next6, ETH4, "10.0.0.1");
+	hear(&w, &next6, ETH6, "fd00::1");
+	expect(&w, "up alice@a/6 fd00::1:4000 #11");
+	lose(&w, "A6", ETH4);
+	lose(&w, "A6", ETH6);
+	expect(&w, "");
+	assert_int_equal(peers_instances(w.peers), 2);
+
+	// One family ends alone, be it the older or the newer.
+	lose(&w, "B", ETH4);
+	expect(&w, "probe B at 10.0.0.1:4000");
+	judge(&w, "B", LIVENESS_REFUSED);
+	expect(&w, "down alice@a/4 10.0.0.1:4000 #11");
+	hear(&w, &next, ETH4, "10.0.0.1");
+	expect(&w, "up alice@a/4 10.0.0.1:4000 #11");
+	lose(&w, "B6", ETH4);
+	lose(&w, "B6", ETH6);
+	expect(&w, "probe B6 at fd00::1:4000");
+	judge(&w, "B6", LIVENESS_REFUSED);
+	expect(&w, "down alice@a/6 fd00::1:4000 #11");
+	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "10.0.0.1:4000 #11");
+	end(&w);
+}
+
+static void peers_waits_for_an_address_when_there_is_none_of_the_family(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH6, "fd00::1 fe80::1"); // IPv4 addresses are not on IPv6
+	expect(&w, "");
+	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "not found");
+	hint(&w, "alice@a", 0);
+	expect(&w, ""); // nothing that could be asked
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	expect(&w, "up alice@a/4 10.0.0.1:4000 #10");
+	// And if it goes without ever having had one, nobody needs to know.
+	lose(&w, "A", ETH4);
+	w.log[0] = '\0';
+	judge(&w, "A", LIVENESS_REFUSED);
+	lose(&w, "A", ETH6);
+	expect(&w, "down alice@a/4 10.0.0.1:4000 #10");
+	hear(&w, &alice, ETH6, "fd00::1");
+	lose(&w, "A", ETH6);
+	expect(&w, "");
+	assert_int_equal(peers_count(w.peers), 0);
+	end(&w);
+}
+
+static void peers_keeps_its_address_when_only_the_other_protocol_still_hears_it(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	hear(&w, &alice, ETH6, "fd00::1");
+	expect(&w, "up alice@a/4 10.0.0.1:4000 #10");
+	lose(&w, "A", ETH4); // a lost refresh, say
+	expect(&w, "probe A at 10.0.0.1:4000");
+	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "10.0.0.1:4000 #10");
+	judge(&w, "A", LIVENESS_ACCEPTED);
+	expect(&w, ""); // up, not unconfirmed: it is advertised
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	lose(&w, "A", ETH6);
+	expect(&w, "");
+	end(&w);
+}
+
+static void peers_says_changed_when_the_best_address_is_another(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	expect(&w, "up alice@a/4 10.0.0.1:4000 #10");
+	hear(&w, &alice, WLAN4, "10.1.0.1");
+	expect(&w, "changed alice@a/4 10.0.0.1:4000 #10");
+	lose(&w, "A", ETH4);
+	expect(&w, "changed alice@a/4 10.1.0.1:4000 #10");
+	// The host got another address.
+	assert_null(resolve(&w, &alice, WLAN4, "10.1.0.2"));
+	expect(&w, "changed alice@a/4 10.1.0.2:4000 #10");
+	// Or the same is heard on another interface.
+	hear(&w, &alice, ETH4, "10.1.0.2");
+	expect(&w, "");
+	lose(&w, "A", WLAN4);
+	expect(&w, "changed alice@a/4 10.1.0.2:4000 #10");
+	end(&w);
+}
+
+static void peers_are_unconfirmed_when_withdrawn_but_accepting(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	lose(&w, "A", ETH4);
+	expect(&w, "up alice@a/4 10.0.0.1:4000 #10, probe A at 10.0.0.1:4000");
+	judge(&w, "A", LIVENESS_ACCEPTED);
+	expect(&w, "ask, changed alice@a/4 10.0.0.1:4000 #10 unconfirmed");
+	wait_ms(&w, LIVENESS_UNCONFIRMED_MS - 1);
+	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "10.0.0.1:4000 #10");
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	expect(&w, "changed alice@a/4 10.0.0.1:4000 #10");
+	assert_true(peers_deadline_ms(w.peers) == LIVENESS_NEVER);
+
+	lose(&w, "A", ETH4);
+	judge(&w, "A", LIVENESS_ACCEPTED);
+	w.log[0] = '\0';
+	wait_ms(&w, LIVENESS_UNCONFIRMED_MS);
+	expect(&w, "down alice@a/4 10.0.0.1:4000 #10 unconfirmed");
+	assert_int_equal(peers_count(w.peers), 0);
+	end(&w);
+}
+
+static void peers_goes_down_when_withdrawn_and_silent_or_refusing(void **state)
+{
+	static const enum liveness_verdict verdicts[] = {LIVENESS_REFUSED, LIVENESS_SILENT};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(verdicts); i++) {
+		struct world w;
+
+		begin(&w);
+		// With two addresses: what is withdrawn and silent is not asked at both.
+		hear(&w, &alice, ETH4, "10.0.0.1 10.0.0.2");
+		lose(&w, "A", ETH4);
+		w.log[0] = '\0';
+		judge(&w, "A", verdicts[i]);
+		expect(&w, "down alice@a/4 10.0.0.2:4000 #10");
+		assert_int_equal(peers_instances(w.peers), 0);
+		end(&w);
+	}
+}
+
+static void peers_asks_a_node_when_a_connect_to_it_failed(void **state)
+{
+	const struct ad bob = {.instance = "B", .node = "bob@b"};
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	hear(&w, &bob, ETH4, "10.0.0.2");
+	w.log[0] = '\0';
+	hint(&w, "nobody@a", 0);
+	hint(&w, "alice@a", EP_FAMILY_INET6);
+	expect(&w, "");
+	hint(&w, "alice@a", EP_FAMILY_INET);
+	hint(&w, "alice@a", 0);
+	expect(&w, "probe A at 10.0.0.1:4000"); // once at a time
+	judge(&w, "A", LIVENESS_ACCEPTED);
+	expect(&w, ""); // a hint alone never deletes
+	hint(&w, "alice@a", 0);
+	judge(&w, "A", LIVENESS_SILENT);
+	expect(&w, "probe A at 10.0.0.1:4000, down alice@a/4 10.0.0.1:4000 #10");
+	assert_int_equal(peers_count(w.peers), 2); // still advertised
+	assert_string_equal(look_up(&w, "bob@b", EP_FAMILY_INET), "10.0.0.2:4000 #10");
+	expect(&w, "");
+
+	// It is asked again by and by, and when it is looked up.
+	wait_ms(&w, LIVENESS_AGAIN_MS);
+	expect(&w, "probe A at 10.0.0.1:4000");
+	judge(&w, "A", LIVENESS_SILENT);
+	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "not found");
+	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "not found");
+	expect(&w, "probe A at 10.0.0.1:4000");
+	judge(&w, "A", LIVENESS_ACCEPTED);
+	expect(&w, "up alice@a/4 10.0.0.1:4000 #10");
+	end(&w);
+}
+
+static void peers_ends_what_is_down_when_it_is_withdrawn(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	hint(&w, "alice@a", 0);
+	judge(&w, "A", LIVENESS_REFUSED);
+	w.log[0] = '\0';
+	lose(&w, "A", ETH4);
+	expect(&w, "");
+	assert_int_equal(peers_count(w.peers), 0);
+	assert_true(peers_deadline_ms(w.peers) == LIVENESS_NEVER);
+	// Its name may come back at any time.
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	expect(&w, "up alice@a/4 10.0.0.1:4000 #10");
+	end(&w);
+}
+
+static void peers_revives_what_is_down_when_it_is_heard_anew(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	hint(&w, "alice@a", 0);
+	judge(&w, "A", LIVENESS_REFUSED);
+	w.log[0] = '\0';
+	see(&w, "A", ETH6);
+	expect(&w, "up alice@a/4 10.0.0.1:4000 #10");
+	assert_true(peers_deadline_ms(w.peers) == LIVENESS_NEVER);
+	end(&w);
+}
+
+static void peers_believes_what_it_hears_when_a_probe_meanwhile_gets_no_answer(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	lose(&w, "A", ETH4);
+	see(&w, "A", ETH4);
+	w.log[0] = '\0';
+	judge(&w, "A", LIVENESS_SILENT);
+	expect(&w, "");
+	hint(&w, "alice@a", 0);
+	see(&w, "A", ETH6);
+	judge(&w, "A", LIVENESS_REFUSED); // but that is one
+	expect(&w, "probe A at 10.0.0.1:4000, down alice@a/4 10.0.0.1:4000 #10");
+	end(&w);
+}
+
+static void peers_tries_the_next_address_when_an_advertised_node_is_silent(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1 10.0.0.2 !8.8.8.8");
+	hint(&w, "alice@a", 0);
+	expect(&w, "up alice@a/4 10.0.0.1:4000 #10, probe A at 10.0.0.1:4000");
+	judge(&w, "A", LIVENESS_SILENT);
+	expect(&w, "probe A at 10.0.0.2:4000, changed alice@a/4 10.0.0.2:4000 #10");
+	judge(&w, "A", LIVENESS_ACCEPTED);
+	expect(&w, "");
+	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "10.0.0.2:4000 #10");
+	// Both: it is down, and the next time it begins at the first.
+	hint(&w, "alice@a", 0);
+	judge(&w, "A", LIVENESS_SILENT);
+	expect(&w, "probe A at 10.0.0.2:4000, down alice@a/4 10.0.0.1:4000 #10");
+	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "not found");
+	judge(&w, "A", LIVENESS_SILENT);
+	expect(&w, "probe A at 10.0.0.1:4000, probe A at 10.0.0.2:4000");
+	judge(&w, "A", LIVENESS_ACCEPTED);
+	expect(&w, "up alice@a/4 10.0.0.2:4000 #10");
+	end(&w);
+}
+
+static void peers_resolves_again_what_does_not_answer_where_it_is_heard(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1 10.0.0.2");
+	hear(&w, &alice, ETH6, "fd00::1");
+	hear(&w, &alice, WLAN4, "10.1.0.1");
+	lose(&w, "A", WLAN4);
+	w.log[0] = '\0';
+	w.is_resolving = true;
+	hint(&w, "alice@a", 0);
+	hint(&w, "alice@a", 0);
+	expect(&w, "resolve A at 2/4, resolve A at 2/6, probe A at 10.0.0.1:4000");
+	judge(&w, "A", LIVENESS_REFUSED);
+	expect(&w, "down alice@a/4 10.0.0.2:4000 #10");
+	assert_null(resolve(&w, &alice, ETH4, "10.0.0.1")); // nothing new
+	expect(&w, "");
+	assert_null(resolve(&w, &alice, ETH4, "10.0.0.7")); // its host got another address
+	expect(&w, "probe A at 10.0.0.7:4000");
+	judge(&w, "A", LIVENESS_REFUSED);
+	assert_null(resolve(&w, &alice, ETH4, "10.0.0.7"));
+	expect(&w, "");
+	wait_ms(&w, LIVENESS_AGAIN_MS);
+	expect(&w, "resolve A at 2/6, resolve A at 2/4, probe A at 10.0.0.7:4000");
+	judge(&w, "A", LIVENESS_REFUSED);
+	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "not found");
+	expect(&w, "resolve A at 2/6, resolve A at 2/4, probe A at 10.0.0.7:4000");
+	// What is withdrawn cannot be resolved.
+	lose(&w, "A", ETH6);
+	lose(&w, "A", ETH4);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	lose(&w, "A", ETH4);
+	expect(&w, "up alice@a/4 10.0.0.1:4000 #10, probe A at 10.0.0.1:4000");
+	end(&w);
+}
+
+static void peers_stay_unconfirmed_when_avahi_is_away(void **state)
+{
+	const struct ad bob = {.instance = "B", .node = "bob@b"};
+	const struct ad carol = {.instance = "C", .node = "carol@c"};
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	hear(&w, &bob, ETH4, "10.0.0.2");
+	hear(&w, &carol, ETH4, "10.0.0.3");
+	hint(&w, "carol@c", 0);
+	judge(&w, "C", LIVENESS_REFUSED);
+	see(&w, "D", ETH4); // never resolved
+	w.log[0] = '\0';
+
+	peers_outage(w.peers, w.now_ms);
+	expect(&w, "changed alice@a/4 10.0.0.1:4000 #10 unconfirmed, "
+		   "changed bob@b/4 10.0.0.2:4000 #10 unconfirmed");
+	assert_int_equal(peers_count(w.peers), 2); // carol was down before
+	assert_int_equal(peers_instances(w.peers), 2);
+	peers_outage(w.peers, w.now_ms);
+	wait_ms(&w, 3600 * 1000);
+	lose(&w, "A", ETH4); // of no meaning
+	expect(&w, "");
+	assert_string_equal(look_up(&w, "bob@b", EP_FAMILY_INET), "10.0.0.2:4000 #10");
+
+	peers_resumed(w.peers, w.now_ms);
+	wait_ms(&w, LIVENESS_RESUME_MS - 1);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	expect(&w, "changed alice@a/4 10.0.0.1:4000 #10");
+	wait_ms(&w, 1);
+	expect(&w, "probe B at 10.0.0.2:4000"); // verified, not dropped
+	judge(&w, "B", LIVENESS_ACCEPTED);
+	expect(&w, "ask");
+	wait_ms(&w, LIVENESS_UNCONFIRMED_MS);
+	expect(&w, "down bob@b/4 10.0.0.2:4000 #10 unconfirmed");
+	end(&w);
+}
+
+static void peers_goes_down_when_it_refuses_during_an_outage(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	peers_outage(w.peers, w.now_ms);
+	w.log[0] = '\0';
+	hint(&w, "alice@a", 0);
+	judge(&w, "A", LIVENESS_ACCEPTED);
+	expect(&w, "probe A at 10.0.0.1:4000");
+	hint(&w, "alice@a", 0);
+	judge(&w, "A", LIVENESS_REFUSED);
+	expect(&w, "probe A at 10.0.0.1:4000, down alice@a/4 10.0.0.1:4000 #10 unconfirmed");
+	end(&w);
+}
+
+static void peers_resumes_with_what_is_heard_now_and_forgets_the_stale(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	hear(&w, &alice, WLAN4, "10.1.0.1");
+	peers_outage(w.peers, w.now_ms);
+	peers_resumed(w.peers, w.now_ms);
+	w.log[0] = '\0';
+	// The cable is out; until it is resolved the best known address is offered.
+	see(&w, "A", WLAN4);
+	expect(&w, "changed alice@a/4 10.1.0.1:4000 #10");
+	assert_null(resolve(&w, &alice, WLAN4, "10.1.0.7"));
+	expect(&w, "changed alice@a/4 10.1.0.7:4000 #10");
+	wait_ms(&w, LIVENESS_RESUME_MS);
+	lose(&w, "A", WLAN4);
+	expect(&w, "probe A at 10.1.0.7:4000");
+	end(&w);
+}
+
+static void peers_says_only_link_local_when_erlang_cannot_use_what_is_known(void **state)
+{
+	const struct ad inet6 = {.instance = "A6", .carrier = EP_CARRIER_INET6_TCP};
+	struct service scratch;
+	struct peer_view view;
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &inet6, ETH6, "fe80::1");
+	expect(&w, "up alice@a/6 none:4000 #10");
+	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET6), "only link-local");
+	assert_true(view_of(&w, "alice@a", EP_FAMILY_INET6, &view, &scratch));
+	assert_int_equal(view.n_addresses, 0);
+	assert_int_equal(view.ifindex, ETH6.ifindex);
+	hint(&w, "alice@a", 0);
+	expect(&w, "probe A6 at fe80::1:4000"); // we can use it, with its scope
+	assert_int_equal(w.probes[0].ifindex, ETH6.ifindex);
+	judge(&w, "A6", LIVENESS_ACCEPTED);
+	assert_null(resolve(&w, &inet6, ETH6, "fe80::1 fd00::1"));
+	expect(&w, "changed alice@a/6 fd00::1:4000 #10");
+	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET6), "fd00::1:4000 #10");
+	end(&w);
+}
+
+static void peers_does_not_show_what_is_off_link_unless_it_is_allowed(void **state)
+{
+	const struct peers_config off_link = {100, 200, true};
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "!8.8.8.8");
+	expect(&w, "");
+	end(&w);
+
+	begin_with(&w, &off_link);
+	hear(&w, &alice, ETH4, "!8.8.8.8");
+	expect(&w, "up alice@a/4 8.8.8.8:4000 #10");
+	hint(&w, "alice@a", 0);
+	expect(&w, ""); // never asked, so what mDNS says counts
+	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "8.8.8.8:4000 #10");
+	peers_outage(w.peers, w.now_ms);
+	hint(&w, "alice@a", 0);
+	expect(&w, "changed alice@a/4 8.8.8.8:4000 #10 unconfirmed");
+	peers_resumed(w.peers, w.now_ms);
+	wait_ms(&w, LIVENESS_RESUME_MS);
+	expect(&w, "down alice@a/4 8.8.8.8:4000 #10 unconfirmed");
+	hear(&w, &alice, ETH4, "!8.8.8.8");
+	lose(&w, "A", ETH4);
+	expect(&w, "up alice@a/4 8.8.8.8:4000 #10, down alice@a/4 8.8.8.8:4000 #10");
+	end(&w);
+}
+
+static void peers_answers_a_literal_or_bound_address_when_it_is_plausible(void **state)
+{
+	static const struct {
+		struct ad ad;
+		const char *addresses, *expected, *address;
+	} table[] = {
+		{{.instance = "A", .node = "a@10.0.0.2"},
+		 "10.0.0.1 10.0.0.2",
+		 "up a@10.0.0.2/4 10.0.0.2:4000 #10",
+		 "10.0.0.2:4000 #10"},
+		{{.instance = "A", .node = "a@192.168.0.2"},
+		 "10.0.0.1",
+		 "up a@192.168.0.2/4 192.168.0.2:4000 #10",
+		 "192.168.0.2:4000 #10"},
+		{{.instance = "A", .node = "a@8.8.8.8"}, "10.0.0.1", "", "not found"},
+		{{.instance = "A", .node = "a@127.0.0.1"}, "10.0.0.1", "", "not found"},
+		{{.instance = "A", .node = "a@h", .bound = "10.0.0.2"},
+		 "10.0.0.1 10.0.0.2",
+		 "up a@h/4 10.0.0.2:4000 #10",
+		 "10.0.0.2:4000 #10"},
+		{{.instance = "A", .node = "a@h", .bound = "10.0.0.3"},
+		 "10.0.0.1",
+		 "",
+		 "not found"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		struct service scratch;
+		struct peer_view view;
+		struct world w;
+
+		begin(&w);
+		hear(&w, &table[i].ad, ETH4, table[i].addresses);
+		expect(&w, table[i].expected);
+		assert_string_equal(look_up(&w, table[i].ad.node, EP_FAMILY_INET),
+				    table[i].address);
+		assert_int_equal(view_of(&w, table[i].ad.node, EP_FAMILY_INET, &view, &scratch),
+				 table[i].expected[0] != '\0');
+		// One that was not heard has no sighting to remember that it failed.
+		if (table[i].expected[0] != '\0') {
+			hint(&w, table[i].ad.node, 0);
+			judge(&w, "A", LIVENESS_SILENT);
+			assert_string_equal(look_up(&w, table[i].ad.node, EP_FAMILY_INET),
+					    "not found");
+			w.log[0] = '\0';
+		}
+		end(&w);
+	}
+}
+
+static void peers_refuses_what_is_no_service_of_a_peer(void **state)
+{
+	const struct ad ours = {.instance = "O", .agent = OWN_AGENT};
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	see(&w, "O", ETH4);
+	assert_string_equal(resolve(&w, &ours, ETH4, "10.0.0.1"), "our own");
+	assert_int_equal(peers_instances(w.peers), 0);
+
+	see(&w, "X", ETH4);
+	see(&w, "X", ETH6);
+	assert_string_equal(
+		peers_resolved(w.peers, "X", ETH4, 0, NULL, 0, NULL, 0, LIT(OWN_AGENT), w.now_ms),
+		"port 0");
+	assert_int_equal(peers_instances(w.peers), 1); // what is heard elsewhere may be better
+	assert_non_null(peers_resolved(w.peers, "X", ETH6, 1, (const uint8_t *)"\x7fx", 2, NULL, 0,
+				       LIT(OWN_AGENT), w.now_ms));
+	assert_int_equal(peers_instances(w.peers), 0);
+	assert_int_equal(peers_count(w.peers), 0);
+
+	assert_false(peers_seen(w.peers,
+				"1234567890123456789012345678901234567890123456789012345678901234",
+				ETH4, w.now_ms));
+	assert_int_equal(peers_instances(w.peers), 0);
+	see(&w, "123456789012345678901234567890123456789012345678901234567890123", ETH4);
+	assert_int_equal(peers_instances(w.peers), 1);
+	end(&w);
+}
+
+static void peers_refuses_more_when_its_tables_are_full(void **state)
+{
+	const struct peers_config tiny = {1, 3, false};
+	const struct ad bob = {.instance = "B", .node = "bob@b"};
+	struct world w;
+
+	(void)state;
+	begin_with(&w, &tiny);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	see(&w, "B", ETH4);
+	assert_string_equal(resolve(&w, &bob, ETH4, "10.0.0.2"), "there are too many peers");
+	see(&w, "B", ETH4);
+	see(&w, "C", ETH4);
+	assert_false(peers_seen(w.peers, "D", ETH4, w.now_ms));
+	see(&w, "A", ETH6); // not one more
+	assert_int_equal(peers_instances(w.peers), 3);
+	lose(&w, "A", ETH4);
+	lose(&w, "A", ETH6);
+	judge(&w, "A", LIVENESS_REFUSED);
+	w.log[0] = '\0';
+	hear(&w, &bob, ETH4, "10.0.0.2");
+	expect(&w, "up bob@b/4 10.0.0.2:4000 #10");
+	end(&w);
+}
+
+static void peers_takes_other_records_of_an_instance_only_with_good_reason(void **state)
+{
+	const struct ad next = {.instance = "A", .creation = 11, .port = 4001};
+	const struct ad tagged = {.instance = "A", .tag = "k=v"};
+	const struct ad foreign = {.instance = "A", .creation = 12, .agent = "evil"};
+	const struct ad renamed = {.instance = "A", .node = "alicf@a"};
+	const struct ad longer = {.instance = "A", .node = "alice@a.home"};
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	w.log[0] = '\0';
+	assert_non_null(resolve(&w, &renamed, ETH4, "10.0.0.1"));
+	assert_non_null(resolve(&w, &longer, ETH4, "10.0.0.1"));
+	expect(&w, "");
+	// Of another node, or from elsewhere: what is known is asked, and stays while it answers.
+	assert_non_null(resolve(&w, &foreign, ETH4, "10.0.0.1"));
+	expect(&w, "probe A at 10.0.0.1:4000");
+	judge(&w, "A", LIVENESS_ACCEPTED);
+	assert_non_null(resolve(&w, &tagged, ETH4, "10.0.0.66"));
+	expect(&w, "probe A at 10.0.0.1:4000");
+	// Its next registration, under the same instance: the answer of the former is void.
+	assert_null(resolve(&w, &tagged, ETH4, "10.0.0.1"));
+	expect(&w, "changed alice@a/4 10.0.0.1:4000 #10");
+	assert_null(resolve(&w, &next, ETH4, "10.0.0.1"));
+	expect(&w, "down alice@a/4 10.0.0.1:4000 #10, probe A at 10.0.0.1:4001, "
+		   "up alice@a/4 10.0.0.1:4001 #11");
+	judge(&w, "A", LIVENESS_REFUSED);
+	expect(&w, "");
+	judge(&w, "A", LIVENESS_REFUSED);
+	expect(&w, "down alice@a/4 10.0.0.1:4001 #11");
+	// Nobody is there to lose the name: the newest is taken, and asked.
+	assert_null(resolve(&w, &foreign, ETH4, "10.0.0.9"));
+	expect(&w, "probe A at 10.0.0.9:4000, up alice@a/4 10.0.0.9:4000 #12");
+	judge(&w, "A", LIVENESS_ACCEPTED);
+	expect(&w, "");
+	end(&w);
+}
+
+static void
+peers_gives_no_name_to_other_records_of_an_instance_while_its_holder_is_live(void **state)
+{
+	const struct ad inet6 = {.instance = "A6", .carrier = EP_CARRIER_INET6_TCP};
+	const struct ad foreign = {
+		.instance = "A", .creation = 12, .revision = 99, .agent = "evil", .port = 6000};
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	hear(&w, &inet6, ETH4, "10.0.0.1");
+	hear(&w, &inet6, ETH6, "fd00::1");
+	hint(&w, "alice@a", EP_FAMILY_INET);
+	judge(&w, "A", LIVENESS_REFUSED);
+	w.log[0] = '\0';
+	assert_null(resolve(&w, &foreign, ETH4, "10.0.0.66"));
+	expect(&w, "probe A at 10.0.0.66:6000, probe A6 at fd00::1:4000");
+	judge(&w, "A6", LIVENESS_ACCEPTED);
+	expect(&w, "");
+	judge(&w, "A", LIVENESS_ACCEPTED);
+	expect(&w, "changed alice@a/6 fd00::1:4000 #10 in conflict");
+	end(&w);
+}
+
+static void peers_asks_a_rival_anew_when_it_is_at_another_port(void **state)
+{
+	const struct ad moved = {.instance = "A", .creation = 11, .port = 4001};
+	const struct ad secured = {
+		.instance = "A", .creation = 11, .port = 4001, .carrier = EP_CARRIER_INET_TLS};
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	set_local(&w, "alice@a", 42);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	judge(&w, "A", LIVENESS_ACCEPTED);
+	expect(&w, "probe A at 10.0.0.1:4000, conflict about alice@a");
+	assert_null(resolve(&w, &moved, ETH4, "10.0.0.1"));
+	expect(&w, "probe A at 10.0.0.1:4001, peace about alice@a");
+	judge(&w, "A", LIVENESS_ACCEPTED);
+	expect(&w, "conflict about alice@a");
+	assert_null(resolve(&w, &secured, ETH4, "10.0.0.1"));
+	expect(&w, "");
+	end(&w);
+}
+
+static void peers_ignores_an_answer_when_it_is_about_an_earlier_life(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	lose(&w, "A", ETH4);
+	peers_judge(w.peers, &w.probes[0].ticket, LIVENESS_REFUSED, w.now_ms);
+	w.log[0] = '\0';
+	judge(&w, "A", LIVENESS_REFUSED); // a second time: it is gone
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	expect(&w, "up alice@a/4 10.0.0.1:4000 #10");
+	lose(&w, "A", ETH4);
+	{
+		struct peers_ticket old = w.probes[0].ticket;
+
+		old.id--;
+		peers_judge(w.peers, &old, LIVENESS_REFUSED, w.now_ms);
+	}
+	expect(&w, "probe A at 10.0.0.1:4000");
+	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "10.0.0.1:4000 #10");
+	end(&w);
+}
+
+static void peers_keeps_the_age_when_the_same_creation_comes_back(void **state)
+{
+	struct service scratch;
+	struct peer_view view;
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	hint(&w, "alice@a", 0);
+	judge(&w, "A", LIVENESS_SILENT);
+	w.now_ms += 5000;
+	see(&w, "A", ETH4);
+	w.log[0] = '\0';
+	assert_true(view_of(&w, "alice@a", EP_FAMILY_INET, &view, &scratch));
+	assert_int_equal(view.since_ms, 1000);
+	end(&w);
+}
+
+static void peers_ends_only_the_due_when_time_passes(void **state)
+{
+	const struct ad bob = {.instance = "B", .node = "bob@b"};
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	hear(&w, &bob, ETH4, "10.0.0.2");
+	lose(&w, "A", ETH4);
+	judge(&w, "A", LIVENESS_ACCEPTED);
+	wait_ms(&w, 1000);
+	lose(&w, "B", ETH4);
+	judge(&w, "B", LIVENESS_ACCEPTED);
+	w.log[0] = '\0';
+	assert_int_equal(peers_deadline_ms(w.peers), 31000);
+	peers_tick(w.peers, 30999);
+	expect(&w, "");
+	peers_tick(w.peers, 31000);
+	expect(&w, "down alice@a/4 10.0.0.1:4000 #10 unconfirmed");
+	assert_int_equal(peers_deadline_ms(w.peers), 32000);
+	peers_tick(w.peers, 99000);
+	expect(&w, "down bob@b/4 10.0.0.2:4000 #10 unconfirmed");
+	assert_true(peers_deadline_ms(w.peers) == LIVENESS_NEVER);
+	end(&w);
+}
+
+static void peers_free_leaves_nothing_when_there_is_much(void **state)
+{
+	const struct ad rival = {.instance = "R", .creation = 99, .agent = "other", .tag = "k=v"};
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	hear(&w, &rival, ETH4, "10.0.0.9");
+	see(&w, "U", ETH4);
+	lose(&w, "A", ETH4);
+	judge(&w, "A", LIVENESS_ACCEPTED);
+	w.log[0] = '\0';
+	end(&w);
+	peers_free(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(peers_shows_a_node_when_it_is_resolved),
+		cmocka_unit_test(peers_view_has_all_that_is_known_when_a_node_is_shown),
+		cmocka_unit_test(peers_forgets_an_instance_when_it_goes_before_it_is_resolved),
+		cmocka_unit_test(peers_says_nothing_when_nothing_that_shows_has_changed),
+		cmocka_unit_test(peers_says_what_has_changed_when_a_revision_follows),
+		cmocka_unit_test(peers_says_down_and_up_when_the_creation_is_new),
+		cmocka_unit_test(peers_shows_both_families_when_a_node_has_them),
+		cmocka_unit_test(peers_waits_for_an_address_when_there_is_none_of_the_family),
+		cmocka_unit_test(
+			peers_keeps_its_address_when_only_the_other_protocol_still_hears_it),
+		cmocka_unit_test(peers_says_changed_when_the_best_address_is_another),
+		cmocka_unit_test(peers_are_unconfirmed_when_withdrawn_but_accepting),
+		cmocka_unit_test(peers_goes_down_when_withdrawn_and_silent_or_refusing),
+		cmocka_unit_test(peers_asks_a_node_when_a_connect_to_it_failed),
+		cmocka_unit_test(peers_ends_what_is_down_when_it_is_withdrawn),
+		cmocka_unit_test(peers_revives_what_is_down_when_it_is_heard_anew),
+		cmocka_unit_test(
+			peers_believes_what_it_hears_when_a_probe_meanwhile_gets_no_answer),
+		cmocka_unit_test(peers_tries_the_next_address_when_an_advertised_node_is_silent),
+		cmocka_unit_test(peers_resolves_again_what_does_not_answer_where_it_is_heard),
+		cmocka_unit_test(peers_stay_unconfirmed_when_avahi_is_away),
+		cmocka_unit_test(peers_goes_down_when_it_refuses_during_an_outage),
+		cmocka_unit_test(peers_resumes_with_what_is_heard_now_and_forgets_the_stale),
+		cmocka_unit_test(peers_says_only_link_local_when_erlang_cannot_use_what_is_known),
+		cmocka_unit_test(peers_does_not_show_what_is_off_link_unless_it_is_allowed),
+		cmocka_unit_test(peers_answers_a_literal_or_bound_address_when_it_is_plausible),
+		cmocka_unit_test(peers_refuses_what_is_no_service_of_a_peer),
+		cmocka_unit_test(peers_refuses_more_when_its_tables_are_full),
+		cmocka_unit_test(peers_takes_other_records_of_an_instance_only_with_good_reason),
+		cmocka_unit_test(
+			peers_gives_no_name_to_other_records_of_an_instance_while_its_holder_is_live),
+		cmocka_unit_test(peers_asks_a_rival_anew_when_it_is_at_another_port),
+		cmocka_unit_test(peers_ignores_an_answer_when_it_is_about_an_earlier_life),
+		cmocka_unit_test(peers_keeps_the_age_when_the_same_creation_comes_back),
+		cmocka_unit_test(peers_ends_only_the_due_when_time_passes),
+		cmocka_unit_test(peers_free_leaves_nothing_when_there_is_much),
+	};
+
+	return cmocka_run_group_tests_name("peers", tests, NULL, NULL);
+}
