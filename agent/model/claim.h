@@ -24,7 +24,8 @@ struct claim {
 	struct liveness liveness;
 	uint32_t due; // place in the schedule
 	uint32_t creation, revision;
-	uint32_t agent; // hash of its id
+	uint32_t agent;   // hash of its id
+	uint32_t fresh_s; // when it was last resolved, or asked to be
 	struct sightings sightings;
 	uint8_t *facts; // bound address, cluster and tags; NULL: none of them
 	uint16_t facts_len;

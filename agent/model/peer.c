@@ -99,6 +99,11 @@ bool peer_view(const struct peer_world *world, const struct peer_entry *entry,
 	return true;
 }
 
+struct claim *peer_shown_claim(const struct peer_entry *entry, enum ep_family family)
+{
+	return entry->shown[slot_of(family)].claim;
+}
+
 enum peers_found peer_lookup(const struct peer_entry *entry, enum ep_family family,
 			     struct peer_answer *answer)
 {
@@ -259,14 +264,20 @@ void peer_doubt(struct peer_world *world, struct claim *claim)
 	peer_act(world, claim, liveness_doubted(&claim->liveness));
 }
 
-void peer_act_anew(struct peer_world *world, struct claim *claim, unsigned actions)
+void peer_resolve(struct peer_world *world, const struct claim *claim)
 {
 	struct peers_where where;
 	uint8_t at = 0;
 
-	while ((actions & LIVENESS_PROBE) != 0 && world->ops->resolve != NULL &&
-	       sightings_next(&claim->sightings, &at, &where)) {
+	while (world->ops->resolve != NULL && sightings_next(&claim->sightings, &at, &where)) {
 		world->ops->resolve(world->user, claim->instance, where);
+	}
+}
+
+void peer_act_anew(struct peer_world *world, struct claim *claim, unsigned actions)
+{
+	if ((actions & LIVENESS_PROBE) != 0) {
+		peer_resolve(world, claim);
 	}
 	peer_act(world, claim, actions);
 }

@@ -52,6 +52,10 @@ void peer_addresses(const struct peer_world *world, const struct peer_entry *ent
 bool peer_view(const struct peer_world *world, const struct peer_entry *entry,
 	       enum ep_family family, struct peer_view *view, struct service *scratch);
 
+// peer_resolve(): have a claim resolved again wherever it is heard.
+void peer_resolve(struct peer_world *world, const struct claim *claim);
+// peer_shown_claim(): what it is shown by in one family; NULL: it is not.
+struct claim *peer_shown_claim(const struct peer_entry *entry, enum ep_family family);
 // peer_lookup(): touches nothing but the entry.
 enum peers_found peer_lookup(const struct peer_entry *entry, enum ep_family family,
 			     struct peer_answer *answer);

@@ -177,8 +177,9 @@ struct resolution {
 };
 
 // Return: whether there is a new address.
-static bool take(struct claim *claim, const struct resolution *found)
+static bool take(struct claim *claim, const struct resolution *found, uint64_t now_ms)
 {
+	claim->fresh_s = (uint32_t)(now_ms / 1000);
 	claim_set_service(claim, found->port, &found->service);
 	return sightings_resolved(&claim->sightings, found->where, found->addresses,
 				  found->n_addresses, claim_address_len(claim));
@@ -195,7 +196,7 @@ static const char *join(struct peers *peers, struct claim *claim, const struct r
 	if (entry == NULL) {
 		return "there are too many peers";
 	}
-	take(claim, found);
+	take(claim, found, now_ms);
 	problem = contest_make_room(entry->claims, claim, &victim);
 	if (problem != NULL) {
 		return problem; // so the peer has others
@@ -225,7 +226,7 @@ static const char *update(struct peers *peers, struct claim *claim, const struct
 		return "the same instance had another node name";
 	}
 	if (!claim_differs(claim, found->port, &found->service)) {
-		if (take(claim, found) && claim->liveness.state == LIVENESS_DOWN) {
+		if (take(claim, found, now_ms) && claim->liveness.state == LIVENESS_DOWN) {
 			peer_doubt(&peers->world, claim); // it may be there
 		}
 		settle(peers, entry, now_ms);
@@ -243,7 +244,7 @@ static const char *update(struct peers *peers, struct claim *claim, const struct
 				claim_family(claim) != ep_carrier_family(found->service.carrier))) {
 		peer_hide(&peers->world, claim);
 	}
-	take(claim, found);
+	take(claim, found, now_ms);
 	claim->is_newcomer |= !is_continued;
 	if (is_moved) {
 		claim->id = ++peers->next_id;
@@ -394,18 +395,30 @@ struct peer *peers_find(const struct peers *peers, struct ep_str node)
 	return entry == NULL ? NULL : &entry->peer;
 }
 
+// The answer does not wait for it: a host that has another address is found at the next lookup.
+static void refresh(struct peers *peers, struct claim *claim, uint64_t now_ms)
+{
+	uint32_t now_s = (uint32_t)(now_ms / 1000);
+
+	if (now_s - claim->fresh_s >= PEERS_FRESH_MS / 1000) {
+		claim->fresh_s = now_s;
+		peer_resolve(&peers->world, claim);
+	}
+}
+
 enum peers_found peers_lookup(struct peers *peers, struct ep_str node, enum ep_family family,
-			      struct peer_answer *answer)
+			      uint64_t now_ms, struct peer_answer *answer)
 {
 	struct peer_entry *entry = find_entry(peers, node);
-	enum peers_found found = PEERS_NOT_FOUND;
 	struct claim *claim;
 
-	if (entry != NULL) {
-		found = peer_lookup(entry, family, answer);
+	if (entry == NULL) {
+		return PEERS_NOT_FOUND;
 	}
-	if (entry == NULL || found != PEERS_NOT_FOUND) {
-		return found;
+	claim = peer_shown_claim(entry, family);
+	if (claim != NULL) {
+		refresh(peers, claim, now_ms);
+		return peer_lookup(entry, family, answer);
 	}
 	LL_FOREACH (entry->claims, claim) {
 		if (claim->liveness.state == LIVENESS_DOWN && claim_family(claim) == family) {

@@ -21,6 +21,7 @@
 #include "model/order.h"
 #include "model/service.h"
 
+#define PEERS_FRESH_MS 30000   // an answer this old is resolved again when it is given
 #define PEERS_CLAIMS_MAX 8     // per peer
 #define PEERS_NEWCOMERS_MAX 4  // of these; the rest is kept for the incumbent
 #define PEERS_SIGHTINGS_MAX 32 // per claim: interfaces × protocols × addresses
@@ -149,10 +150,12 @@ uint64_t peers_deadline_ms(const struct peers *peers);
 void peers_tick(struct peers *peers, uint64_t now_ms);
 
 struct peer *peers_find(const struct peers *peers, struct ep_str node);
-// peers_lookup(): the best address of a shown peer. One that is down but still advertised is probed
-// again.
+/*
+ * peers_lookup(): the best address of a shown peer. What was resolved PEERS_FRESH_MS ago is
+ * resolved again behind the answer; one that is down but still advertised is probed again.
+ */
 enum peers_found peers_lookup(struct peers *peers, struct ep_str node, enum ep_family family,
-			      struct peer_answer *answer);
+			      uint64_t now_ms, struct peer_answer *answer);
 // peers_view(): strings point into the peer and scratch. Return: false when it is not shown in that
 // family.
 bool peers_view(const struct peers *peers, const struct peer *peer, enum ep_family family,

@@ -275,7 +275,7 @@ static inline const char *look_up(struct world *world, const char *node, enum ep
 	struct peer_answer answer;
 	char address[64];
 
-	switch (peers_lookup(world->peers, str_of(node), family, &answer)) {
+	switch (peers_lookup(world->peers, str_of(node), family, world->now_ms, &answer)) {
 	case PEERS_FOUND:
 		address_text(address, answer.address, answer.address_len);
 		snprintf(text, sizeof(text), "%s:%d #%u", address, answer.port, answer.creation);

@@ -509,6 +509,30 @@ static void peers_resolves_again_what_does_not_answer_where_it_is_heard(void **s
 	end(&w);
 }
 
+static void peers_lookup_resolves_again_behind_an_old_answer(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	w.log[0] = '\0';
+	w.is_resolving = true;
+	wait_ms(&w, PEERS_FRESH_MS - 1000);
+	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "10.0.0.1:4000 #10");
+	expect(&w, "");
+	wait_ms(&w, 1000);
+	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "10.0.0.1:4000 #10");
+	expect(&w, "resolve A at 2/4");
+	// Once asked for, the next lookup waits for it.
+	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "10.0.0.1:4000 #10");
+	expect(&w, "");
+	assert_null(resolve(&w, &alice, ETH4, "10.0.0.7"));
+	expect(&w, "changed alice@a/4 10.0.0.7:4000 #10");
+	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "10.0.0.7:4000 #10");
+	end(&w);
+}
+
 static void peers_stay_unconfirmed_when_avahi_is_away(void **state)
 {
 	const struct ad bob = {.instance = "B", .node = "bob@b"};
@@ -948,6 +972,7 @@ int main(void)
 			peers_believes_what_it_hears_when_a_probe_meanwhile_gets_no_answer),
 		cmocka_unit_test(peers_tries_the_next_address_when_an_advertised_node_is_silent),
 		cmocka_unit_test(peers_resolves_again_what_does_not_answer_where_it_is_heard),
+		cmocka_unit_test(peers_lookup_resolves_again_behind_an_old_answer),
 		cmocka_unit_test(peers_stay_unconfirmed_when_avahi_is_away),
 		cmocka_unit_test(peers_goes_down_when_it_refuses_during_an_outage),
 		cmocka_unit_test(peers_resumes_with_what_is_heard_now_and_forgets_the_stale),

@@ -82,7 +82,7 @@ static void on_event(void *user, enum ep_event event, struct peer *peer, enum ep
 		fail();
 	}
 	// Those who wait for a node look it up at once, and others meanwhile.
-	peers_lookup(storm->peers, peer_name(peer), family, &answer);
+	peers_lookup(storm->peers, peer_name(peer), family, storm->now_ms, &answer);
 	peers_doubt(storm->peers, peer_name(peer), 0);
 }
 
@@ -331,7 +331,8 @@ static void step(struct storm *storm)
 		case 7:
 			peers_doubt(storm->peers, name_of(i % NAMES, text), 0);
 			peers_lookup(storm->peers, name_of(i % NAMES, text),
-				     i % 2 == 0 ? EP_FAMILY_INET : EP_FAMILY_INET6, &answer);
+				     i % 2 == 0 ? EP_FAMILY_INET : EP_FAMILY_INET6, storm->now_ms,
+				     &answer);
 			break;
 		default:
 			storm->now_ms += below(storm, 3000);
