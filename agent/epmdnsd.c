@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The epmdns authors
+
+// epmdnsd(8), the agent: options, the socket, signals; everything else is the mediator's.
+
+#include <errno.h>
+#include <event2/event.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/sd.h"
+#include "base/xalloc.h"
+#include "edge/listener.h"
+#include "mediator/agent.h"
+#include "mediator/limits.h"
+
+#define EXIT_USAGE 2
+#define EXIT_RESTART 75 // EX_TEMPFAIL: replaced on disk, start me again
+#define INTERFACES_MAX 16
+#define TTL_MIN_S 5
+#define TTL_MAX_S 4500
+
+struct options {
+	const char *socket;
+	const char *discovery_program;
+	const char *log_level;
+	const char *interfaces[INTERFACES_MAX];
+	unsigned n_interfaces;
+	mode_t socket_mode; // 0: by the path
+	uint16_t ttl_s;
+	bool is_alone; // backend none
+	bool allow_off_link;
+};
+
+enum option_id {
+	OPTION_SOCKET = 256,
+	OPTION_SOCKET_MODE,
+	OPTION_BACKEND,
+	OPTION_INTERFACE,
+	OPTION_TTL,
+	OPTION_ALLOW_OFF_LINK,
+	OPTION_DISCOVERY_PROGRAM,
+	OPTION_LOG_LEVEL,
+	OPTION_HELP,
+	OPTION_VERSION,
+};
+
+static const struct option long_options[] = {
+	{"socket", required_argument, NULL, OPTION_SOCKET},
+	{"socket-mode", required_argument, NULL, OPTION_SOCKET_MODE},
+	{"backend", required_argument, NULL, OPTION_BACKEND},
+	{"interface", required_argument, NULL, OPTION_INTERFACE},
+	{"ttl", required_argument, NULL, OPTION_TTL},
+	{"allow-off-link", no_argument, NULL, OPTION_ALLOW_OFF_LINK},
+	{"discovery-program", required_argument, NULL, OPTION_DISCOVERY_PROGRAM},
+	{"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
+	{"help", no_argument, NULL, OPTION_HELP},
+	{"version", no_argument, NULL, OPTION_VERSION},
+	{NULL, 0, NULL, 0},
+};
+
+static void print_help(void)
+{
+	printf("Usage: epmdnsd [OPTION]...\n"
+	       "Advertise the Erlang nodes of this host on the local network, and find all "
+	       "others.\n"
+	       "\n"
+	       "  --socket PATH             serve clients there (default: EPMDNS_SOCKET, else\n"
+	       "                            $RUNTIME_DIRECTORY/socket, else /run/epmdns/socket as\n"
+	       "                            root, else $XDG_RUNTIME_DIR/epmdns/socket)\n"
+	       "  --socket-mode MODE        its mode, octal (default: 0666 in /run, else 0600)\n"
+	       "  --backend auto|avahi|none how to reach the network (default: auto)\n"
+	       "  --interface NAME          use this interface only; may be repeated (default: "
+	       "all)\n"
+	       "  --ttl SECONDS             time to live of what is advertised, %d to %d (default: "
+	       "by\n"
+	       "                            the number of nodes, %d to %d)\n"
+	       "  --allow-off-link          also hand out addresses that are on no link of this "
+	       "host\n"
+	       "  --discovery-program PATH  (default: %s)\n"
+	       "  --log-level error|warn|info|debug\n"
+	       "                            (default: info)\n"
+	       "  --help                    print this and exit\n"
+	       "  --version                 print the version and exit\n",
+	       TTL_MIN_S, TTL_MAX_S, AGENT_TTL_MIN_S, AGENT_TTL_MAX_S, EPMDNS_DISCOVERY_PROGRAM);
+}
+
+__attribute__((format(printf, 1, 2))) static int usage(const char *format, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "epmdnsd: ");
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fprintf(stderr, "; see epmdnsd --help\n");
+	return EXIT_USAGE;
+}
+
+// Return: 0, or the exit status.
+static int parse_backend(struct options *options, const char *value)
+{
+	if (strcmp(value, "none") == 0) {
+		options->is_alone = true;
+	} else if (strcmp(value, "auto") == 0 || strcmp(value, "avahi") == 0) {
+		options->is_alone = false;
+	} else {
+		return usage("--backend: \"%s\" is not one of auto, avahi, none", value);
+	}
+	return 0;
+}
+
+static int parse_number(const char *value, int base, long min, long max, long *number)
+{
+	char *end;
+
+	errno = 0;
+	*number = strtol(value, &end, base);
+	return errno != 0 || end == value || *end != '\0' || *number < min || *number > max;
+}
+
+// Return: -1 to go on, else the exit status.
+static int parse_options(int argc, char **argv, struct options *options)
+{
+	int id;
+	int status;
+	long number;
+
+	while ((id = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+		switch (id) {
+		case OPTION_SOCKET:
+			options->socket = optarg;
+			break;
+		case OPTION_SOCKET_MODE:
+			if (parse_number(optarg, 8, 1, 0777, &number) != 0) {
+				return usage("--socket-mode: \"%s\" is no octal mode", optarg);
+			}
+			options->socket_mode = (mode_t)number;
+			break;
+		case OPTION_BACKEND:
+			status = parse_backend(options, optarg);
+			if (status != 0) {
+				return status;
+			}
+			break;
+		case OPTION_INTERFACE:
+			if (options->n_interfaces == INTERFACES_MAX) {
+				return usage("--interface %s: too many interfaces", optarg);
+			}
+			options->interfaces[options->n_interfaces++] = optarg;
+			break;
+		case OPTION_TTL:
+			if (parse_number(optarg, 10, TTL_MIN_S, TTL_MAX_S, &number) != 0) {
+				return usage("--ttl: \"%s\" is no number of seconds from %d to %d",
+					     optarg, TTL_MIN_S, TTL_MAX_S);
+			}
+			options->ttl_s = (uint16_t)number;
+			break;
+		case OPTION_ALLOW_OFF_LINK:
+			options->allow_off_link = true;
+			break;
+		case OPTION_DISCOVERY_PROGRAM:
+			options->discovery_program = optarg;
+			break;
+		case OPTION_LOG_LEVEL:
+			options->log_level = optarg;
+			break;
+		case OPTION_HELP:
+			print_help();
+			return 0;
+		case OPTION_VERSION:
+			printf("epmdnsd %s\n", EPMDNS_VERSION);
+			return 0;
+		default:
+			return EXIT_USAGE; // getopt_long() has said what was wrong
+		}
+	}
+	if (optind < argc) {
+		return usage("\"%s\" is no option", argv[optind]);
+	}
+	return -1;
+}
+
+static char *join(const char *directory, const char *rest)
+{
+	char *path = xcalloc(1, strlen(directory) + strlen(rest) + 1);
+
+	strcat(strcpy(path, directory), rest);
+	return path;
+}
+
+static const char *environment(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+// Where to serve, in the order of the manual page; NULL when nothing says where.
+static char *choose_path(const struct options *options)
+{
+	const char *value =
+		options->socket != NULL ? options->socket : environment("EPMDNS_SOCKET");
+
+	if (value != NULL) {
+		return join(value, "");
+	}
+	value = environment("RUNTIME_DIRECTORY");
+	if (value != NULL) {
+		return join(value, "/socket");
+	}
+	if (geteuid() == 0) {
+		return join("/run/epmdns/socket", "");
+	}
+	value = environment("XDG_RUNTIME_DIR");
+	return value != NULL ? join(value, "/epmdns/socket") : NULL;
+}
+
+// As open as epmd where the whole machine shares it, private where one user does.
+static mode_t choose_mode(const struct options *options, const char *path)
+{
+	const char *own = environment("XDG_RUNTIME_DIR");
+
+	if (options->socket_mode != 0) {
+		return options->socket_mode;
+	}
+	if (own != NULL && strncmp(path, own, strlen(own)) == 0) {
+		return 0600;
+	}
+	return strncmp(path, "/run/", 5) == 0 && strncmp(path, "/run/user/", 10) != 0 ? 0666 : 0600;
+}
+
+// Return: 0, or the exit status.
+static int open_listener(struct listener *listener, const struct options *options)
+{
+	int fd = sd_listen_fd();
+	char *path;
+	int error;
+
+	if (fd >= 0) {
+		listener_inherit(listener, fd);
+		log_info("Serving an inherited socket.");
+		return 0;
+	}
+	if (fd != -ENOENT) {
+		log_error("None of the inherited sockets is a listening Unix stream socket.");
+		return EXIT_FAILURE;
+	}
+	path = choose_path(options);
+	if (path == NULL) {
+		return usage("nothing says where to serve: give --socket or set %s",
+			     "EPMDNS_SOCKET, RUNTIME_DIRECTORY or XDG_RUNTIME_DIR");
+	}
+	error = listener_open(listener, path, choose_mode(options, path));
+	if (error == 0) {
+		log_info("Serving %s.", path);
+	}
+	free(path);
+	return error == 0 ? 0 : EXIT_FAILURE;
+}
+
+// One descriptor a client: see to it that we may have as many.
+static void raise_limits(void)
+{
+	const rlim_t needed = AGENT_SESSIONS_MAX + AGENT_DESCRIPTORS;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < needed &&
+	    limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = needed < limit.rlim_max ? needed : limit.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &limit) < 0) {
+			log_warn("Cannot raise the number of descriptors: %s.", strerror(errno));
+		}
+	}
+}
+
+static void on_event_log(int severity, const char *message)
+{
+	if (severity >= EVENT_LOG_WARN) {
+		log_warn("libevent: %s", message);
+	} else {
+		log_debug("libevent: %s", message);
+	}
+}
+
+static void on_end(evutil_socket_t number, short what, void *user)
+{
+	(void)what;
+	log_info("Ending. signal=%d", (int)number);
+	sd_notify("STOPPING=1");
+	agent_stop(user);
+}
+
+static void serve(struct event_base *base, struct agent *agent, int fd)
+{
+	struct event *term = evsignal_new(base, SIGTERM, on_end, agent);
+	struct event *interrupt = evsignal_new(base, SIGINT, on_end, agent);
+
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	event_add(term, NULL);
+	event_add(interrupt, NULL);
+	agent_listen(agent, fd);
+	sd_notify("READY=1");
+	event_base_dispatch(base);
+	event_free(term);
+	event_free(interrupt);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {.discovery_program = environment("EPMDNS_DISCOVERY_PROGRAM")};
+	char *discovery_argv[2 + 2 + 2 * INTERFACES_MAX + 1] = {0};
+	struct agent_config config;
+	struct listener listener;
+	struct event_base *base;
+	struct agent *agent;
+	enum log_level level = LOG_LEVEL_INFO;
+	unsigned n = 0;
+	int status = parse_options(argc, argv, &options);
+
+	if (status >= 0) {
+		return status;
+	}
+	if (options.log_level != NULL && log_level_from_name(options.log_level, &level) != 0) {
+		return usage("--log-level: \"%s\" is not one of error, warn, info, debug",
+			     options.log_level);
+	}
+	log_init(level, "epmdnsd");
+	event_set_log_callback(on_event_log);
+	raise_limits();
+	status = open_listener(&listener, &options);
+	if (status != 0) {
+		return status;
+	}
+	if (options.discovery_program == NULL) {
+		options.discovery_program = EPMDNS_DISCOVERY_PROGRAM;
+	}
+	discovery_argv[n++] = join("epmdns-discovery", "");
+	if (options.log_level != NULL) {
+		discovery_argv[n++] = join("--log-level", "");
+		discovery_argv[n++] = join(options.log_level, "");
+	}
+	for (unsigned i = 0; i < options.n_interfaces; i++) {
+		discovery_argv[n++] = join("--interface", "");
+		discovery_argv[n++] = join(options.interfaces[i], "");
+	}
+	config = (struct agent_config){
+		.discovery_program = options.is_alone ? NULL : options.discovery_program,
+		.discovery_argv = discovery_argv,
+		.ttl_s = options.ttl_s,
+		.allow_off_link = options.allow_off_link,
+	};
+	base = event_base_new();
+	if (base == NULL) {
+		log_error("Cannot make an event loop: %s.", strerror(errno));
+		listener_close(&listener);
+		return EXIT_FAILURE;
+	}
+	agent = agent_new(base, &config);
+	serve(base, agent, listener.fd);
+	status = agent_must_restart(agent) ? EXIT_RESTART : EXIT_SUCCESS;
+	agent_free(agent);
+	event_base_free(base);
+	listener_close(&listener);
+	while (n > 0) {
+		free(discovery_argv[--n]);
+	}
+	return status;
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The epmdns authors
+
+// What the files of the mediator share. Not for others.
+#pragma once
+
+#include "base/log.h"
+#include "edge/hostif.h"
+#include "edge/link.h"
+#include "edge/prober.h"
+#include "edge/server.h"
+#include "mediator/agent.h"
+#include "mediator/limits.h"
+#include "model/peers.h"
+#include "model/registry.h"
+
+#define AGENT_ID_LEN 16 // hex digits
+
+struct advert;
+struct feed;
+struct told;
+struct wait;
+struct waits;
+
+// What the agent holds for one session (session.user).
+struct client {
+	struct session *session;
+	struct feed *feeds; // feed::prev, next
+	struct wait *waits; // wait::prev, next
+	uint8_t n_watches;
+};
+
+// What the agent holds for one registered node (registry_node.user).
+struct local {
+	struct registry_node *node;
+	struct client *client;
+	struct advert *adverts[REGISTRY_FAMILIES];
+	bool is_announced;                // watches know of it …
+	uint32_t told[REGISTRY_FAMILIES]; // … and what their filters go by (feed.c)
+	bool is_waiting;                  // would be advertised, but the table is full
+	struct local *prev, *next;        // adverts::waiting
+};
+
+struct adverts {
+	struct advert *by_instance;
+	struct advert *dirty;   // to be told to the discovery process, in this order …
+	struct advert *leaving; // … and then these, to be withdrawn
+	struct local *waiting;  // for room
+	uint32_t n_nodes;       // advertised
+	uint32_t n_waiting;
+	uint16_t ttl_s;
+	bool is_reset_due, is_end_due; // a new discovery process is told everything
+	struct log_limit overflows, refusals;
+};
+
+struct interface_name {
+	int32_t ifindex;
+	char name[LINK_IFNAME_MAX];
+};
+
+// The network as the discovery process reports it.
+struct lan {
+	enum link_state state;
+	char text[LINK_TEXT_MAX];
+	bool is_browsing;
+	bool is_ask_due;
+	uint64_t asked_ms; // 0: never
+	uint32_t dropped;  // instances for which there was no room
+	struct log_limit refusals, conflicts;
+	struct refresh *refreshes; // services to be resolved again (refreshes.c)
+	unsigned n_interfaces;     // ever heard of; the last AGENT_INTERFACES_MAX are remembered
+	struct interface_name interfaces[AGENT_INTERFACES_MAX];
+};
+
+struct agent {
+	struct event_base *base;
+	struct agent_config config;
+	struct registry *registry;
+	struct peers *peers;
+	struct server *server;
+	struct prober *prober;
+	struct link *link;  // NULL without discovery
+	struct event *tick; // at the peers' next deadline
+	struct hostif hostif;
+	struct adverts adverts;
+	struct lan lan;
+	struct waits *waits;
+	struct feed *watches; // all that are told of changes
+	struct told *told;    // the same of peers
+	uint64_t started_ms;
+	uint64_t descriptors; // that we may have
+	uint32_t sessions_max;
+	bool is_stopping, must_restart;
+	char id[AGENT_ID_LEN + 1];
+	char hostname[EP_HOST_MAX + 1];
+};
+
+static inline struct ep_str str_of(const char *text)
+{
+	return (struct ep_str){(const uint8_t *)text, __builtin_strlen(text)};
+}
+
+static inline struct local *local_of(const struct registry_node *node)
+{
+	return node->user;
+}
+
+static inline enum ep_family family_of_slot(unsigned slot)
+{
+	return slot == REGISTRY_INET6 ? EP_FAMILY_INET6 : EP_FAMILY_INET;
+}
+
+// agent.c: what a change of the registry means to everybody else
+// agent_release(): end all that a client holds; its session may go on.
+void agent_release(struct agent *agent, struct client *client);
+void agent_remove_node(struct agent *agent, struct registry_node *node);
+// The peers' deadlines may have changed.
+void agent_schedule(struct agent *agent);
+// Is this our own host: a name of it, "localhost", or one of its addresses?
+bool agent_is_own_host(struct agent *agent, struct ep_str host);
+
+// requests.c
+void requests_handle(struct agent *agent, struct session *session, const struct ep_msg *msg);
+// Answer a lookup from what is known. Return: whether it was answered.
+bool requests_answer_lookup(struct agent *agent, struct session *session, uint32_t id,
+			    struct ep_str node, enum ep_family family);
+void requests_fail_lookup(struct session *session, uint32_t id);
+
+// adverts.c
+// The node or one of its families is new or has changed: publish what is to be published.
+void adverts_update(struct agent *agent, struct local *local);
+void adverts_withdraw(struct agent *agent, struct local *local);
+// A new discovery process knows nothing.
+void adverts_restart(struct agent *agent);
+bool adverts_next(struct agent *agent, struct link_msg *msg);
+// The number of instances on the LAN has changed.
+void adverts_update_ttl(struct agent *agent);
+void adverts_note(struct agent *agent, const struct link_msg *msg); // published or refused
+void adverts_free(struct agent *agent);
+
+// lan.c
+extern const struct peers_ops lan_peers_ops;
+extern const struct link_ops lan_link_ops;
+void lan_ask(struct agent *agent);
+const char *lan_interface(const struct agent *agent, int32_t ifindex); // NULL: unknown
+
+// refreshes.c
+// Have a service resolved again; once is enough, however often it is asked for.
+void refreshes_add(struct agent *agent, const char *instance, struct peers_where where);
+// The next one to ask for. Return: false when there is none.
+bool refreshes_next(struct agent *agent, struct link_msg *msg);
+void refreshes_clear(struct agent *agent);
+
+// waits.c
+struct waits *waits_new(struct agent *agent);
+void waits_free(struct waits *waits);
+/*
+ * waits_add(): keep a lookup until something is heard of the node, or for at most wait_ms. Return:
+ * false when nothing is to be waited for: it is to be answered now.
+ */
+bool waits_add(struct waits *waits, struct client *client, uint32_t id, struct ep_str node,
+	       enum ep_family family, uint32_t wait_ms);
+/*
+ * waits_wake(): the node is there in that family. Answer those who wait for that (the other family
+ * may be about to follow), forget that it was missed.
+ */
+void waits_wake(struct waits *waits, struct ep_str node, enum ep_family family);
+// Forget one lookup, or all of a client, without an answer. Return: whether there was such a
+// lookup.
+bool waits_cancel(struct waits *waits, struct client *client, uint32_t id);
+void waits_cancel_all(struct waits *waits, struct client *client);
+
+// feed.c
+enum feed_kind { FEED_LIST, FEED_WATCH, FEED_NAMES };
+void feed_start(struct agent *agent, struct client *client, const struct ep_msg *msg,
+		enum feed_kind kind);
+void feed_drained(struct agent *agent, struct client *client);
+// End a list or watch without its answer. Return: whether there was one.
+bool feed_cancel(struct agent *agent, struct client *client, uint32_t id);
+void feed_close_all(struct agent *agent, struct client *client);
+// All sessions are closed.
+void feed_fini(struct agent *agent);
+// A local node in one family, or a peer, has changed: tell those who watch.
+void feed_tell_local(struct agent *agent, enum ep_event event, const struct registry_node *node,
+		     unsigned slot);
+void feed_tell_peer(struct agent *agent, enum ep_event event, const struct peer *peer,
+		    enum ep_family family);
+
+// report.c
+void report_send(struct agent *agent, struct session *session, uint32_t id);

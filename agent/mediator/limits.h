@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The epmdns authors
+
+/*
+ * Everything that a client or the LAN can make the agent hold, in one place. (Wire limits stand in
+ * epmdns/protocol.h, those of one edge in its header: edge/server.h, edge/prober.h, edge/wire.h.)
+ */
+#pragma once
+
+#define AGENT_SESSIONS_MAX 20480 // of which one user may have half
+#define AGENT_DESCRIPTORS 64     // kept for all but sessions
+#define AGENT_NODES_MAX 20480
+#define AGENT_NODES_PER_UID_MAX (AGENT_NODES_MAX / 2)
+#define AGENT_NODES_PER_SESSION_MAX 64
+#define AGENT_WATCHES_PER_SESSION_MAX 8
+#define AGENT_PEERS_MAX 4096
+#define AGENT_CLAIMS_MAX 8192    // service instances heard, resolved or not
+#define AGENT_ADVERTS_MAX 512    // nodes advertised; the rest is known on this host only
+#define AGENT_WAITS_MAX 4096     // lookups that wait for the network
+#define AGENT_MISSES_MAX 1024    // names remembered as not found
+#define AGENT_REFRESHES_MAX 1024 // services to be resolved again
+#define AGENT_INTERFACES_MAX 64  // interface names remembered
+
+#define AGENT_WAIT_MAX_MS 500    // for the answer to a question on the network
+#define AGENT_GRACE_MS 2000      // after start: registered nodes come back in this time
+#define AGENT_MISS_MS 2000       // a name that was not found is not waited for again
+#define AGENT_MISS_AFTER_MS 200  // by then the network has answered, or will not
+#define AGENT_ASK_EVERY_MS 10000 // between two questions to all of the network
+
+#define AGENT_TTL_MIN_S 15 // up to 50 instances on the LAN …
+#define AGENT_TTL_MAX_S 120
+#define AGENT_TTL_PER_INSTANCE_MS 300 // … then this much for each

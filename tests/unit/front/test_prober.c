@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The epmdns authors
+
+#include "edge/prober.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "test.h"
+#include "turn.h"
+
+#define VERDICTS 20000
+
+struct story {
+	struct event_base *base;
+	struct prober *prober;
+	unsigned n_judged;
+	struct {
+		uint64_t id;
+		enum liveness_verdict verdict;
+	} judged[VERDICTS];
+};
+
+// What connect(2) says; 0: what it says in truth. Counts the calls to the Internet.
+static int connect_error;
+static unsigned n_connects;
+
+int connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
+{
+	const struct sockaddr *given = *(const struct sockaddr *const *)(const void *)&address;
+
+	if (given->sa_family != AF_UNIX) {
+		n_connects++;
+		if (connect_error != 0) {
+			errno = connect_error;
+			return -1;
+		}
+	}
+	return (int)syscall(SYS_connect, fd, given, len);
+}
+
+static void on_judged(void *user, const struct peers_ticket *ticket, enum liveness_verdict verdict)
+{
+	struct story *story = user;
+
+	assert_true(story->n_judged < VERDICTS);
+	story->judged[story->n_judged].id = ticket->id;
+	story->judged[story->n_judged++].verdict = verdict;
+}
+
+static struct story *story_new(void)
+{
+	struct story *story = calloc(1, sizeof(*story));
+
+	connect_error = 0;
+	n_connects = 0;
+	story->base = event_base_new();
+	story->prober = prober_new(story->base, on_judged, story);
+	return story;
+}
+
+static void story_free(struct story *story)
+{
+	prober_free(story->prober);
+	event_base_free(story->base);
+	free(story);
+}
+
+static void ask(struct story *story, uint64_t id, uint8_t host, uint16_t port)
+{
+	struct peers_ticket ticket = {.id = id, .instance = "x"};
+	struct peers_address address = {.len = 4, .bytes = {127, 0, 0, host}};
+	unsigned n_judged = story->n_judged;
+
+	prober_ask(story->prober, &ticket, &address, 1, port);
+	assert_int_equal(story->n_judged, n_judged); // never from inside
+}
+
+static int listen_on(int family, int backlog, uint16_t *port)
+{
+	struct sockaddr_in6 address = {.sin6_family = (sa_family_t)family};
+	socklen_t len = family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(address);
+	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (family == AF_INET6) {
+		address.sin6_addr = in6addr_loopback;
+	}
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) < 0) {
+		return -1; // no IPv6 here
+	}
+	assert_int_equal(listen(fd, backlog), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+	*port = ntohs(address.sin6_port); // at the same place in both
+	return fd;
+}
+
+// A port on all of 127/8 that drops what comes: its backlog is full.
+static int listen_silently(uint16_t *port, int fillers[2])
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(0x7f000001)}};
+	int fd = listen_on(AF_INET, 0, port);
+
+	address.sin_port = htons(*port);
+	for (unsigned i = 0; i < 2; i++) {
+		fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		syscall(SYS_connect, fillers[i], &address, sizeof(address));
+	}
+	return fd;
+}
+
+static uint16_t port_of_nobody(void)
+{
+	uint16_t port;
+
+	close(listen_on(AF_INET, 1, &port));
+	return port;
+}
+
+static void expect_verdict(struct story *story, unsigned n, uint64_t id,
+			   enum liveness_verdict verdict)
+{
+	turn_until(story->base, story->n_judged > n);
+	assert_int_equal(story->judged[n].id, id);
+	assert_int_equal(story->judged[n].verdict, verdict);
+}
+
+static void prober_connects_says_nothing_and_ends_in_good_order(void **state)
+{
+	static const int families[] = {AF_INET, AF_INET6};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(families); i++) {
+		struct story *story = story_new();
+		struct peers_ticket ticket = {.id = 5, .instance = "x"};
+		struct peers_address address = {
+			.len = 16, .bytes = {[0] = i == 0 ? 127 : 0, [3] = i == 0, [15] = i == 1}};
+		uint16_t port;
+		int listener = listen_on(families[i], 4, &port);
+		int accepted;
+		char byte;
+
+		address.len = i == 0 ? 4 : 16;
+		if (listener >= 0) {
+			prober_ask(story->prober, &ticket, &address, 0, port);
+			assert_int_equal(prober_pending(story->prober), 1);
+			expect_verdict(story, 0, 5, LIVENESS_ACCEPTED);
+			assert_int_equal(prober_pending(story->prober), 0);
+			accepted = accept(listener, NULL, NULL);
+			assert_true(accepted >= 0);
+			// A reset would be an error, and OTP would log one.
+			assert_int_equal(recv(accepted, &byte, 1, 0), 0);
+			close(accepted);
+			close(listener);
+		}
+		story_free(story);
+	}
+}
+
+static void prober_reports_a_refusal(void **state)
+{
+	struct story *story = story_new();
+
+	(void)state;
+	ask(story, 6, 1, port_of_nobody());
+	expect_verdict(story, 0, 6, LIVENESS_REFUSED);
+	story_free(story);
+}
+
+static void prober_waits_4_s_for_an_address_that_is_silent(void **state)
+{
+	struct story *story = story_new();
+	uint16_t port;
+	int fillers[2];
+	int listener = listen_silently(&port, fillers);
+
+	(void)state;
+	ask(story, 7, 9, port);
+	turn_for(story->base, 20);
+	put_clock_forward(PROBER_TIMEOUT_MS - 500);
+	turn_for(story->base, 20);
+	assert_int_equal(story->n_judged, 0);
+	put_clock_forward(500);
+	expect_verdict(story, 0, 7, LIVENESS_SILENT);
+	close(fillers[0]);
+	close(fillers[1]);
+	close(listener);
+	story_free(story);
+}
+
+static void prober_tries_again_while_the_neighbour_is_not_found(void **state)
+{
+	static const int errors[] = {EHOSTUNREACH, EHOSTDOWN, ETIMEDOUT};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(errors); i++) {
+		struct story *story = story_new();
+		uint16_t port;
+		int listener = listen_on(AF_INET, 4, &port);
+
+		connect_error = errors[i];
+		ask(story, 8, 1, port);
+		ask(story, 9, 1, port_of_nobody());
+		for (unsigned k = 0; k < 5; k++) {
+			turn_for(story->base, 5);
+			put_clock_forward(510);
+		}
+		assert_int_equal(story->n_judged, 0);
+		assert_in_range(n_connects, 10, 12); // real time passes, too
+		connect_error = 0;                   // ARP has answered
+		turn_until(story->base, story->n_judged == 2);
+		assert_int_not_equal(story->judged[0].verdict, LIVENESS_SILENT);
+		assert_int_not_equal(story->judged[1].verdict, LIVENESS_SILENT);
+
+		connect_error = errors[i];
+		put_clock_forward(PROBER_PER_TARGET_MS);
+		ask(story, 10, 1, port);
+		for (unsigned k = 0; k < 8; k++) {
+			turn_for(story->base, 5);
+			put_clock_forward(510);
+		}
+		expect_verdict(story, 2, 10, LIVENESS_SILENT);
+		close(listener);
+		story_free(story);
+	}
+}
+
+static void prober_gives_up_at_once_when_there_is_no_way(void **state)
+{
+	static const int errors[] = {ENETUNREACH, EADDRNOTAVAIL, EPERM};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(errors); i++) {
+		struct story *story = story_new();
+		struct peers_ticket ticket = {.id = 12, .instance = "x"};
+		struct peers_address none = {.len = 0};
+
+		connect_error = errors[i];
+		ask(story, 11, 1, 9);
+		expect_verdict(story, 0, 11, LIVENESS_SILENT);
+		prober_ask(story->prober, &ticket, &none, 0, 9);
+		expect_verdict(story, 1, 12, LIVENESS_SILENT);
+		assert_int_equal(n_connects, 1);
+		story_free(story);
+	}
+}
+
+static void prober_blames_nobody_for_a_lack_of_descriptors(void **state)
+{
+	struct story *story = story_new();
+	uint16_t port = port_of_nobody();
+	struct rlimit before, limit;
+
+	(void)state;
+	turn(story->base, 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	limit = (struct rlimit){3, before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	ask(story, 13, 1, port);
+	expect_verdict(story, 0, 13, LIVENESS_ACCEPTED);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	story_free(story);
+}
+
+static void prober_asks_one_target_five_times_a_second_at_most(void **state)
+{
+	struct story *story = story_new();
+	uint16_t port = port_of_nobody();
+
+	(void)state;
+	for (uint64_t id = 0; id < 10; id++) {
+		ask(story, id, 1, port);
+	}
+	for (unsigned n = 1; n <= 10; n++) {
+		expect_verdict(story, n - 1, n - 1, LIVENESS_REFUSED);
+		turn_for(story->base, 3);
+		assert_in_range(n_connects, n, n + 1); // real time passes, too
+		put_clock_forward(PROBER_PER_TARGET_MS - 10);
+	}
+	story_free(story);
+}
+
+static void prober_asks_a_hundred_times_a_second_at_most(void **state)
+{
+	struct story *story = story_new();
+	uint16_t port = port_of_nobody();
+
+	(void)state;
+	for (uint64_t id = 0; id < 250; id++) {
+		ask(story, id, (uint8_t)id, port);
+	}
+	turn_until(story->base, story->n_judged == 100);
+	turn_for(story->base, 20);
+	assert_int_equal(n_connects, 100);
+	put_clock_forward(1000);
+	turn_until(story->base, story->n_judged == 200);
+	turn_for(story->base, 20);
+	assert_int_equal(n_connects, 200);
+	put_clock_forward(1000);
+	turn_until(story->base, story->n_judged == 250);
+	for (unsigned i = 0; i < 250; i++) {
+		assert_int_equal(story->judged[i].verdict, LIVENESS_REFUSED);
+	}
+	story_free(story);
+}
+
+static void prober_asks_sixteen_at_once_at_most(void **state)
+{
+	struct story *story = story_new();
+	uint16_t port;
+	int fillers[2];
+	int listener = listen_silently(&port, fillers);
+
+	(void)state;
+	for (uint64_t id = 0; id < 40; id++) {
+		ask(story, id, (uint8_t)(id + 2), port);
+	}
+	for (unsigned done = 0; done < 40; done += PROBER_AT_ONCE) {
+		turn_for(story->base, 20);
+		assert_int_equal(story->n_judged, done);
+		assert_int_equal(n_connects,
+				 done + PROBER_AT_ONCE < 40 ? done + PROBER_AT_ONCE : 40);
+		put_clock_forward(PROBER_TIMEOUT_MS);
+	}
+	turn_until(story->base, story->n_judged == 40);
+	close(fillers[0]);
+	close(fillers[1]);
+	close(listener);
+	story_free(story);
+}
+
+// Each that asks waits for a verdict: even when there are too many to ask, it must come.
+static void prober_judges_every_probe_once_when_the_queue_overflows(void **state)
+{
+	struct story *story = story_new();
+	const unsigned n = PROBER_QUEUE_MAX + 500;
+	uint16_t port = port_of_nobody();
+	bool *is_judged = calloc(n, sizeof(bool));
+
+	(void)state;
+	for (uint64_t id = 0; id < n; id++) {
+		ask(story, id, (uint8_t)id, port);
+	}
+	turn_until(story->base, story->n_judged >= 500);
+	for (unsigned i = 0; i < 500; i++) { // the oldest, unasked
+		assert_int_equal(story->judged[i].id, i);
+		assert_int_equal(story->judged[i].verdict, LIVENESS_ACCEPTED);
+	}
+	while (story->n_judged < n) {
+		put_clock_forward(1000);
+		turn(story->base, 0);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		assert_false(is_judged[story->judged[i].id]);
+		is_judged[story->judged[i].id] = true;
+	}
+	assert_int_equal(n_connects, PROBER_QUEUE_MAX);
+	free(is_judged);
+	story_free(story);
+}
+
+static void prober_can_end_at_any_time(void **state)
+{
+	struct story *story = story_new();
+	uint16_t port;
+	int fillers[2];
+	int listener = listen_silently(&port, fillers);
+
+	(void)state;
+	for (uint64_t id = 0; id < 40; id++) {
+		ask(story, id, (uint8_t)(id + 2), port);
+	}
+	turn_for(story->base, 5);
+	close(fillers[0]);
+	close(fillers[1]);
+	close(listener);
+	story_free(story);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(prober_connects_says_nothing_and_ends_in_good_order),
+		cmocka_unit_test(prober_reports_a_refusal),
+		cmocka_unit_test(prober_waits_4_s_for_an_address_that_is_silent),
+		cmocka_unit_test(prober_tries_again_while_the_neighbour_is_not_found),
+		cmocka_unit_test(prober_gives_up_at_once_when_there_is_no_way),
+		cmocka_unit_test(prober_blames_nobody_for_a_lack_of_descriptors),
+		cmocka_unit_test(prober_asks_one_target_five_times_a_second_at_most),
+		cmocka_unit_test(prober_asks_a_hundred_times_a_second_at_most),
+		cmocka_unit_test(prober_asks_sixteen_at_once_at_most),
+		cmocka_unit_test(prober_judges_every_probe_once_when_the_queue_overflows),
+		cmocka_unit_test(prober_can_end_at_any_time),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

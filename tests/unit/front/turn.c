@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The epmdns authors
+
+#include "turn.h"
+
+#include <event2/event.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static uint64_t ahead_ms;
+
+// Stands in for that of the C library.
+int clock_gettime(clockid_t id, struct timespec *now)
+{
+	int result = (int)syscall(SYS_clock_gettime, id, now);
+
+	if (id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_COARSE) {
+		now->tv_sec += (time_t)(ahead_ms / 1000);
+		now->tv_nsec += (long)(ahead_ms % 1000) * 1000000;
+		if (now->tv_nsec >= 1000000000) {
+			now->tv_nsec -= 1000000000;
+			now->tv_sec++;
+		}
+	}
+	return result;
+}
+
+void put_clock_forward(uint64_t ms)
+{
+	ahead_ms += ms;
+}
+
+uint64_t real_now_ms(void)
+{
+	struct timespec now;
+
+	syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *user)
+{
+	(void)fd;
+	(void)what;
+	(void)user;
+}
+
+void turn(struct event_base *base, uint64_t ms)
+{
+	struct timeval patience = {(time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000)};
+	struct event *timer = event_new(base, -1, 0, on_timer, NULL);
+
+	event_add(timer, &patience);
+	event_base_loop(base, EVLOOP_ONCE);
+	event_free(timer);
+}
+
+void turn_for(struct event_base *base, uint64_t ms)
+{
+	uint64_t end_ms = real_now_ms() + ms;
+
+	do {
+		turn(base, ms);
+	} while (real_now_ms() < end_ms);
+}
