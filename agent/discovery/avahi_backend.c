@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The epmdns authors
+
+/*
+ * The backend that works through avahi-daemon: a publisher and a browser, each with a D-Bus
+ * connection of its own, so that a limit or an error of the one does not take the other.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/xalloc.h"
+#include "discovery/backend.h"
+#include "discovery/browser.h"
+#include "discovery/front.h"
+#include "discovery/interfaces.h"
+#include "discovery/publisher.h"
+#include "discovery/session.h"
+
+struct backend {
+	struct front *front;
+	struct publisher *publisher;
+	struct browser *browser;
+	enum link_state said_state;
+	char said_text[LINK_TEXT_MAX];
+	enum link_state logged_state;
+	char logged_text[LINK_TEXT_MAX];
+};
+
+// One line for each change, but none for going back to what the last one said.
+static void log_state(struct backend *backend, enum link_state state, const char *text)
+{
+	char escaped[LINK_TEXT_MAX];
+
+	if (state == backend->logged_state && strcmp(text, backend->logged_text) == 0) {
+		return;
+	}
+	backend->logged_state = state;
+	snprintf(backend->logged_text, sizeof(backend->logged_text), "%s", text);
+	log_escape(escaped, sizeof(escaped), text, strlen(text));
+	switch (state) {
+	case LINK_STATE_RUNNING:
+		log_info("Avahi is running. host=%s", escaped);
+		break;
+	case LINK_STATE_CONNECTING:
+		log_warn("No discovery for now: %s.", escaped);
+		break;
+	case LINK_STATE_FAILED:
+		log_warn("Nodes of this host are not published: %s.", escaped);
+		break;
+	}
+}
+
+static void say(struct backend *backend, enum link_state state, const char *text)
+{
+	if (state == backend->said_state && strcmp(text, backend->said_text) == 0) {
+		return;
+	}
+	backend->said_state = state;
+	snprintf(backend->said_text, sizeof(backend->said_text), "%s", text);
+	front_say_state(backend->front, state, text);
+}
+
+/*
+ * One state for both connections: the worse of them. A connection that has only just broken is
+ * silent until the next try says why.
+ */
+static void on_state(void *owner)
+{
+	struct backend *backend = owner;
+	enum link_state state = LINK_STATE_CONNECTING;
+	const struct session *session;
+	const char *text;
+
+	if (backend->browser == NULL) {
+		return; // within our constructor
+	}
+	session = publisher_session(backend->publisher);
+	if (session_state(session) == SESSION_RUNNING) {
+		session = browser_session(backend->browser);
+	}
+	text = session_text(session);
+	if (session_state(session) == SESSION_RUNNING) {
+		text = publisher_problem(backend->publisher);
+		state = text != NULL ? LINK_STATE_FAILED : LINK_STATE_RUNNING;
+		text = text != NULL ? text : publisher_host(backend->publisher);
+	}
+	if (text == NULL || (state == LINK_STATE_CONNECTING && text[0] == '\0')) {
+		return;
+	}
+	// Avahi claims its name anew whenever an address comes; nothing stops working meanwhile.
+	if (session_state(session) == SESSION_CLAIMING &&
+	    backend->said_state != LINK_STATE_CONNECTING) {
+		return;
+	}
+	say(backend, state, text);
+	if (session_state(session) != SESSION_CLAIMING) {
+		log_state(backend, state, text);
+	}
+}
+
+static void on_interfaces(void *owner)
+{
+	struct backend *backend = owner;
+
+	publisher_announce_again(backend->publisher);
+	on_state(backend);
+}
+
+static struct backend *backend_new(struct event_base *base, struct front *front,
+				   struct interfaces *interfaces)
+{
+	struct backend *backend = xcalloc(1, sizeof(*backend));
+	struct publisher_handler on_publisher = {on_state, backend};
+	struct browser_handler on_browser = {on_state, backend};
+	int error;
+
+	backend->front = front;
+	backend->publisher = publisher_new(base, front, interfaces, on_publisher);
+	backend->browser = browser_new(base, front, interfaces, backend->publisher, on_browser);
+	error = interfaces_watch(interfaces, base, on_interfaces, backend);
+	if (error < 0) {
+		log_warn("Cannot watch interfaces come and go: %s.", strerror(-error));
+	}
+	return backend;
+}
+
+static void backend_free(struct backend *backend)
+{
+	if (backend != NULL) {
+		publisher_free(backend->publisher);
+		browser_free(backend->browser);
+		free(backend);
+	}
+}
+
+static void backend_reset(struct backend *backend)
+{
+	publisher_reset(backend->publisher);
+}
+
+static void backend_publish(struct backend *backend, const struct link_msg *msg)
+{
+	publisher_publish(backend->publisher, msg);
+}
+
+static void backend_withdraw(struct backend *backend, const char *instance)
+{
+	publisher_withdraw(backend->publisher, instance);
+}
+
+static void backend_end(struct backend *backend)
+{
+	publisher_end(backend->publisher);
+}
+
+static void backend_ask(struct backend *backend)
+{
+	browser_ask(backend->browser);
+}
+
+static void backend_resolve(struct backend *backend, const struct link_ref *ref)
+{
+	browser_resolve(backend->browser, ref);
+}
+
+const struct backend_ops avahi_backend = {
+	.name = "avahi",
+	.new = backend_new,
+	.free = backend_free,
+	.reset = backend_reset,
+	.publish = backend_publish,
+	.withdraw = backend_withdraw,
+	.end = backend_end,
+	.ask = backend_ask,
+	.resolve = backend_resolve,
+};

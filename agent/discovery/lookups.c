@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The epmdns authors
+
+#include "discovery/lookups.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/xalloc.h"
+
+static const uint64_t backoff_ms[LOOKUPS_BACKOFFS] = {5000, 30000, 300000};
+
+bool lookups_ref(struct link_ref *ref, const char *instance, int32_t ifindex, uint8_t family)
+{
+	size_t n = strnlen(instance, LINK_INSTANCE_MAX + 1);
+
+	if (n == 0 || n > LINK_INSTANCE_MAX) {
+		return false;
+	}
+	memset(ref, 0, sizeof(*ref));
+	memcpy(ref->instance, instance, n);
+	ref->ifindex = ifindex;
+	ref->family = family;
+	return true;
+}
+
+static struct lookup **list_of(struct lookups *all, const struct lookup *one)
+{
+	switch (one->state) {
+	case LOOKUP_QUEUED:
+		return &all->queue;
+	case LOOKUP_IN_FLIGHT:
+		return &all->flying;
+	case LOOKUP_WAITING:
+		break;
+	}
+	return &all->waiting[one->n_failed - 1];
+}
+
+static void move(struct lookups *all, struct lookup *one, enum lookup_state state)
+{
+	struct lookup **list = list_of(all, one);
+
+	DL_DELETE(*list, one);
+	all->n_flying -= one->state == LOOKUP_IN_FLIGHT ? 1 : 0;
+	one->state = state;
+	all->n_flying += one->state == LOOKUP_IN_FLIGHT ? 1 : 0;
+	list = list_of(all, one);
+	DL_APPEND(*list, one);
+}
+
+bool lookups_add(struct lookups *all, const struct link_ref *ref, bool is_seen)
+{
+	struct lookup *one = lookups_find(all, ref);
+
+	if (one != NULL) {
+		one->is_seen = one->is_seen || is_seen;
+		if (one->state == LOOKUP_WAITING) {
+			move(all, one, LOOKUP_QUEUED);
+		}
+		return true;
+	}
+	if (all->n >= LOOKUPS_MAX) {
+		return false;
+	}
+	one = xcalloc(1, sizeof(*one));
+	one->ref = *ref;
+	one->is_seen = is_seen;
+	HASH_ADD(hh, all->by_ref, ref, sizeof(one->ref), one);
+	DL_APPEND(all->queue, one);
+	all->n++;
+	return true;
+}
+
+struct lookup *lookups_find(const struct lookups *all, const struct link_ref *ref)
+{
+	struct lookup *one;
+
+	HASH_FIND(hh, all->by_ref, ref, sizeof(*ref), one);
+	return one;
+}
+
+static struct lookup *first_due(const struct lookups *all, uint64_t now_ms)
+{
+	for (size_t i = 0; i < LOOKUPS_BACKOFFS; i++) {
+		if (all->waiting[i] != NULL && all->waiting[i]->at_ms <= now_ms) {
+			return all->waiting[i];
+		}
+	}
+	return NULL;
+}
+
+static struct lookup *first_ready(const struct lookups *all, uint64_t now_ms)
+{
+	if (all->n_flying >= LOOKUPS_IN_FLIGHT_MAX) {
+		return NULL;
+	}
+	return all->queue != NULL ? all->queue : first_due(all, now_ms);
+}
+
+struct lookup *lookups_start(struct lookups *all, uint64_t now_ms)
+{
+	struct lookup *one = first_ready(all, now_ms);
+
+	if (one != NULL) {
+		move(all, one, LOOKUP_IN_FLIGHT);
+		one->at_ms = now_ms;
+	}
+	return one;
+}
+
+void lookups_failed(struct lookups *all, struct lookup *one, uint64_t now_ms)
+{
+	if (!one->is_seen) {
+		lookups_remove(all, one);
+		return;
+	}
+	// While it is in flight n_failed is free to change: it chooses the list only when waiting.
+	if (one->n_failed < LOOKUPS_BACKOFFS) {
+		one->n_failed++;
+	}
+	one->at_ms = now_ms + backoff_ms[one->n_failed - 1];
+	move(all, one, LOOKUP_WAITING);
+}
+
+void lookups_remove(struct lookups *all, struct lookup *one)
+{
+	struct lookup **list = list_of(all, one);
+
+	DL_DELETE(*list, one);
+	all->n_flying -= one->state == LOOKUP_IN_FLIGHT ? 1 : 0;
+	all->n--;
+	HASH_DEL(all->by_ref, one);
+	free(one);
+}
+
+int64_t lookups_wait_ms(const struct lookups *all, uint64_t now_ms, uint64_t flight_ms)
+{
+	uint64_t at_ms = UINT64_MAX;
+
+	if (first_ready(all, now_ms) != NULL) {
+		return 0;
+	}
+	if (all->flying != NULL) {
+		at_ms = all->flying->at_ms + flight_ms;
+	}
+	for (size_t i = 0; i < LOOKUPS_BACKOFFS; i++) {
+		if (all->waiting[i] != NULL && all->n_flying < LOOKUPS_IN_FLIGHT_MAX &&
+		    all->waiting[i]->at_ms < at_ms) {
+			at_ms = all->waiting[i]->at_ms;
+		}
+	}
+	if (at_ms == UINT64_MAX) {
+		return -1;
+	}
+	return at_ms > now_ms ? (int64_t)(at_ms - now_ms) : 0;
+}
+
+void lookups_fini(struct lookups *all)
+{
+	struct lookup *one, *next;
+
+	HASH_ITER (hh, all->by_ref, one, next) {
+		lookups_remove(all, one);
+	}
+}

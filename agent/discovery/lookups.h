@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The epmdns authors
+
+/*
+ * Which sightings are still to be resolved. One that is settled is forgotten here; the front has
+ * the table. Pure: the time is passed in.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/hash.h"
+#include "edge/wire.h"
+
+#define LOOKUPS_MAX 8192
+#define LOOKUPS_IN_FLIGHT_MAX 64
+#define LOOKUPS_BACKOFFS 3 // 5, 30 and then every 300 s
+
+enum lookup_state {
+	LOOKUP_QUEUED,
+	LOOKUP_IN_FLIGHT,
+	LOOKUP_WAITING, // failed, to be tried again
+};
+
+struct lookup {
+	struct link_ref ref; // every byte defined: it is the key
+	enum lookup_state state;
+	bool is_seen; // its PTR is there, so it is tried until it goes; else only once
+	uint8_t n_failed;
+	uint64_t at_ms;             // in flight: since when; waiting: until when
+	void *resolver, *collector; // the resolver's handles
+	struct lookup *prev, *next; // lookups::queue, ::flying or ::waiting[]
+	UT_hash_handle hh;          // lookups::by_ref
+};
+
+struct lookups {
+	struct lookup *by_ref;
+	struct lookup *queue;                     // in order of arrival
+	struct lookup *flying;                    // the oldest first
+	struct lookup *waiting[LOOKUPS_BACKOFFS]; // by n_failed, and so each in order of time
+	size_t n, n_flying;
+};
+
+// lookups_ref(): a ref whose every byte is defined. Return: false when the instance is no label.
+bool lookups_ref(struct link_ref *ref, const char *instance, int32_t ifindex, uint8_t family);
+
+// lookups_add(): resolve ref as soon as possible. Return: false when there are too many.
+bool lookups_add(struct lookups *all, const struct link_ref *ref, bool is_seen);
+struct lookup *lookups_find(const struct lookups *all, const struct link_ref *ref);
+// lookups_start(): the next one to resolve, now in flight; NULL when none may be started.
+struct lookup *lookups_start(struct lookups *all, uint64_t now_ms);
+// lookups_failed(): try again later, or forget it when it was asked for only once.
+void lookups_failed(struct lookups *all, struct lookup *one, uint64_t now_ms);
+void lookups_remove(struct lookups *all, struct lookup *one);
+// lookups_wait_ms(): until the first one's time comes, or the oldest in flight is flight_ms old;
+// -1: never.
+int64_t lookups_wait_ms(const struct lookups *all, uint64_t now_ms, uint64_t flight_ms);
+// lookups_fini(): forget all.
+void lookups_fini(struct lookups *all);

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The epmdns authors
+
+#include "discovery/lookups.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "test.h"
+
+#define FLIGHT_MS 10000
+
+static struct link_ref ref(const char *instance, int32_t ifindex)
+{
+	struct link_ref made;
+
+	assert_true(lookups_ref(&made, instance, ifindex, EP_FAMILY_INET));
+	return made;
+}
+
+static void add(struct lookups *all, const char *instance, bool is_seen)
+{
+	struct link_ref made = ref(instance, 2);
+
+	assert_true(lookups_add(all, &made, is_seen));
+}
+
+static struct lookup *start(struct lookups *all, uint64_t now_ms, const char *instance)
+{
+	struct lookup *one = lookups_start(all, now_ms);
+
+	assert_non_null(one);
+	assert_string_equal(one->ref.instance, instance);
+	return one;
+}
+
+static void lookups_ref_takes_labels_only(void **state)
+{
+	struct link_ref a, b;
+	char label[LINK_INSTANCE_MAX + 2];
+
+	(void)state;
+	memset(label, 'x', sizeof(label));
+	label[LINK_INSTANCE_MAX + 1] = '\0';
+	assert_false(lookups_ref(&a, "", 2, EP_FAMILY_INET));
+	assert_false(lookups_ref(&a, label, 2, EP_FAMILY_INET));
+	label[LINK_INSTANCE_MAX] = '\0';
+	// Every byte counts in a key, padding included.
+	memset(&a, 0x00, sizeof(a));
+	memset(&b, 0xff, sizeof(b));
+	assert_true(lookups_ref(&a, label, 2, EP_FAMILY_INET));
+	assert_true(lookups_ref(&b, label, 2, EP_FAMILY_INET));
+	assert_memory_equal(&a, &b, sizeof(a));
+}
+
+static void lookups_are_in_order_and_each_once(void **state)
+{
+	struct lookups all = {0};
+	struct link_ref other = ref("a~1", 3);
+	struct lookup *first;
+
+	(void)state;
+	add(&all, "a~1", true);
+	add(&all, "b~1", true);
+	add(&all, "a~1", true);
+	assert_true(lookups_add(&all, &other, true)); // another interface is another one
+	first = start(&all, 0, "a~1");
+	start(&all, 0, "b~1");
+	start(&all, 0, "a~1");
+	add(&all, "a~1", true); // in flight already
+	assert_null(lookups_start(&all, 0));
+	lookups_remove(&all, first);
+	other = ref("a~1", 2);
+	assert_null(lookups_find(&all, &other));
+	assert_int_equal(all.n, 2);
+	assert_int_equal(all.n_flying, 2);
+	lookups_fini(&all);
+	assert_int_equal(all.n, 0);
+}
+
+static void lookups_fly_only_so_many_at_a_time(void **state)
+{
+	struct lookups all = {0};
+	char instance[16];
+	struct lookup *one = NULL;
+
+	(void)state;
+	for (int i = 0; i < LOOKUPS_IN_FLIGHT_MAX + 1; i++) {
+		snprintf(instance, sizeof(instance), "n%d", i);
+		add(&all, instance, true);
+	}
+	for (int i = 0; i < LOOKUPS_IN_FLIGHT_MAX; i++) {
+		one = lookups_start(&all, 100);
+		assert_non_null(one);
+	}
+	assert_null(lookups_start(&all, 100));
+	assert_int_equal(lookups_wait_ms(&all, 100, FLIGHT_MS), FLIGHT_MS);
+	lookups_remove(&all, one);
+	assert_int_equal(lookups_wait_ms(&all, 100, FLIGHT_MS), 0);
+	start(&all, 100, instance);
+	lookups_fini(&all);
+}
+
+static void lookups_are_tried_ever_more_seldom_when_they_fail(void **state)
+{
+	static const uint64_t pauses_ms[] = {5000, 30000, 300000, 300000};
+	struct lookups all = {0};
+	uint64_t now_ms = 1000;
+
+	(void)state;
+	add(&all, "a~1", true);
+	for (size_t i = 0; i < COUNT(pauses_ms); i++) {
+		lookups_failed(&all, start(&all, now_ms, "a~1"), now_ms);
+		assert_int_equal(lookups_wait_ms(&all, now_ms, FLIGHT_MS), pauses_ms[i]);
+		assert_null(lookups_start(&all, now_ms + pauses_ms[i] - 1));
+		now_ms += pauses_ms[i];
+	}
+	// Asked for, it is tried at once.
+	lookups_failed(&all, start(&all, now_ms, "a~1"), now_ms);
+	add(&all, "a~1", false);
+	lookups_failed(&all, start(&all, now_ms, "a~1"), now_ms);
+	assert_int_equal(all.n, 1);
+	lookups_fini(&all);
+}
+
+static void lookups_are_forgotten_when_asked_for_and_failed(void **state)
+{
+	struct lookups all = {0};
+
+	(void)state;
+	add(&all, "a~1", false);
+	lookups_failed(&all, start(&all, 0, "a~1"), 0);
+	assert_int_equal(all.n, 0);
+	assert_int_equal(lookups_wait_ms(&all, 0, FLIGHT_MS), -1);
+	// Seen meanwhile, it is not.
+	add(&all, "a~1", false);
+	add(&all, "a~1", true);
+	lookups_failed(&all, start(&all, 0, "a~1"), 0);
+	assert_int_equal(all.n, 1);
+	lookups_fini(&all);
+}
+
+static void lookups_take_the_earliest_of_those_that_failed(void **state)
+{
+	struct lookups all = {0};
+
+	(void)state;
+	add(&all, "old~1", true);
+	lookups_failed(&all, start(&all, 0, "old~1"), 0);
+	lookups_failed(&all, start(&all, 5000, "old~1"), 5000); // until 35000
+	add(&all, "new~1", true);
+	lookups_failed(&all, start(&all, 20000, "new~1"), 20000); // until 25000
+	assert_int_equal(lookups_wait_ms(&all, 20000, FLIGHT_MS), 5000);
+	start(&all, 25000, "new~1");
+	assert_int_equal(lookups_wait_ms(&all, 26000, FLIGHT_MS), 9000);
+	start(&all, 35000, "old~1");
+	lookups_fini(&all);
+}
+
+static void lookups_are_refused_when_there_are_too_many(void **state)
+{
+	struct lookups all = {0};
+	struct link_ref one;
+	char instance[16];
+
+	(void)state;
+	for (int i = 0; i < LOOKUPS_MAX; i++) {
+		snprintf(instance, sizeof(instance), "n%d", i);
+		add(&all, instance, true);
+	}
+	one = ref("more", 2);
+	assert_false(lookups_add(&all, &one, true));
+	one = ref("n0", 2);
+	assert_true(lookups_add(&all, &one, true));
+	lookups_fini(&all);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(lookups_ref_takes_labels_only),
+		cmocka_unit_test(lookups_are_in_order_and_each_once),
+		cmocka_unit_test(lookups_fly_only_so_many_at_a_time),
+		cmocka_unit_test(lookups_are_tried_ever_more_seldom_when_they_fail),
+		cmocka_unit_test(lookups_are_forgotten_when_asked_for_and_failed),
+		cmocka_unit_test(lookups_take_the_earliest_of_those_that_failed),
+		cmocka_unit_test(lookups_are_refused_when_there_are_too_many),
+	};
+
+	return cmocka_run_group_tests_name("lookups", tests, NULL, NULL);
+}
