@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: 2026 The epmdns authors
+"""Simulated hosts on one machine: real Linux, real D-Bus, real Avahi, real Erlang, no privileges, no mocks.
+
+    with Lab() as lab:
+        a, b = lab.hosts("a", "b")
+        a.start_agent()
+        b.start_agent()
+        alice = a.start_node("alice@a.home")
+        bob = b.start_node("bob@b.home")
+        assert alice.ping(bob)
+
+A host has its own network, /run, host name and processes, and sits on a bridge with the others. No name
+resolves there: what finds another host's node is epmdns or nothing. The machine's own bus, Avahi, network
+and files are never touched. User namespaces are used where they are allowed, so no privileges are needed;
+where they are not, root can still do it. Needs util-linux, iproute2, dbus-daemon, avahi-daemon and erl.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from lab_agent import AgentHost
+from lab_process import LabUnavailable, Namespace, clean_environment, tool, wait_until
+
+__all__ = ["Lab", "Host", "LabUnavailable", "wait_until"]
+
+# A private /proc is refused in some containers; the host works without, only `ps` shows too much there.
+LAB_SETUP = """
+mount -t proc proc /proc 2>/dev/null || true
+ip link set lo up
+ip link add lan type bridge mcast_snooping 0 forward_delay 0 stp_state 0
+ip link set lan up
+"""
+
+# $1: host name, $2: directory with the files that replace those in /etc.
+# resolv.conf is often a link into /run, which is empty by then.
+HOST_SETUP = """
+mount -t proc proc /proc 2>/dev/null || true
+resolv_conf=$(readlink -f /etc/resolv.conf || true)
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir -p /run/dbus /run/lock /run/home
+case $resolv_conf in /run/*) mkdir -p "${resolv_conf%/*}"; : >"$resolv_conf" ;; esac
+for file in hosts resolv.conf nsswitch.conf passwd group; do
+    if [ -e "/etc/$file" ]; then mount --bind "$2/$file" "/etc/$file"; fi
+done
+hostname "$1"
+ip link set lo up
+cd /run/home
+"""
+
+# avahi-daemon refuses a runtime directory that is not its user's, and only one user id exists in here:
+# so avahi, and for its policy's sake netdev, are other names of root.
+ETC = {
+    "hosts": "127.0.0.1 localhost\n::1 localhost\n",
+    "resolv.conf": "",
+    "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\nservices: files\nprotocols: files\n",
+    "passwd": "".join(
+        f"{user}:x:{uid}:{uid}::/run/home:/bin/sh\n"
+        for user, uid in (("root", 0), ("avahi", 0), ("messagebus", 0), ("nobody", 65534))
+    ),
+    "group": "".join(
+        f"{group}:x:{gid}:\n"
+        for group, gid in (("root", 0), ("avahi", 0), ("messagebus", 0), ("netdev", 0), ("nogroup", 65534))
+    ),
+}
+
+# No service activation: a test decides when Avahi runs. The policy is closed as on a real system bus and
+# opened by the file that Avahi ships.
+BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>system</type>
+  <listen>unix:path=/run/dbus/system_bus_socket</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow user="*"/>
+    <deny own="*"/>
+    <deny send_type="method_call"/>
+    <allow send_type="signal"/>
+    <allow send_requested_reply="true" send_type="method_return"/>
+    <allow send_requested_reply="true" send_type="error"/>
+    <allow receive_type="method_call"/>
+    <allow receive_type="method_return"/>
+    <allow receive_type="error"/>
+    <allow receive_type="signal"/>
+    <allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus"/>
+  </policy>
+  <include ignore_missing="yes">/etc/dbus-1/system.d/avahi-dbus.conf</include>
+  <include ignore_missing="yes">/usr/share/dbus-1/system.d/avahi-dbus.conf</include>
+</busconfig>
+"""
+
+BUS_SOCKET = "/run/dbus/system_bus_socket"
+AVAHI_CONFIG = "/etc/avahi/avahi-daemon.conf"
+
+
+class Host(AgentHost):
+    """A simulated host. Made by Lab.host()."""
+
+    def __init__(self, lab, name, number, link=True):
+        self.lab = lab
+        self.port = f"to-{name}"  # our end at the bridge
+        self.address = f"10.77.0.{number}" if link else "127.0.0.1"
+        self.bus = None
+        self.avahi = None
+        etc = lab.directory / "etc"
+        super().__init__(name, lab.directory, HOST_SETUP, inside=lab.outer, args=(name, etc))
+        if link:
+            self._plug_in(number)
+
+    def _plug_in(self, number):
+        """A cable from our eth0 to the bridge, and addresses that are ready at once (no detection of
+        duplicates). No IPv6 on this machine is no reason to fail."""
+        self.lab.ip(
+            f"link add name {self.port} type veth"
+            f" peer name eth0 address 02:00:0a:4d:00:{number:02x} netns {self.pid}",
+            f"link set dev {self.port} master lan up",
+        )
+        self.ip(
+            "link set eth0 addrgenmode none",
+            f"addr add fe80::77:{number:x}/64 dev eth0 nodad",
+            check=False,
+        )
+        self.ip(
+            f"addr add {self.address}/24 broadcast 10.77.0.255 dev eth0",
+            "link set eth0 up",
+            "route add default dev eth0",
+        )
+
+    def ip(self, *commands, check=True):
+        """Run ip(8) commands on this host."""
+        return _ip(self.enter(pid_namespace=False), commands, check)
+
+    def link(self, up):
+        """Plug the network cable in or out, at the switch's end: this host sees the carrier go."""
+        self.lab.ip(f"link set dev {self.port} {'up' if up else 'down'}")
+
+    def start_bus(self):
+        """A private system bus at the usual place."""
+        config = self.directory / "bus.conf"
+        config.write_text(BUS_CONFIG)
+        argv = [tool("dbus-daemon"), f"--config-file={config}", "--nofork", "--nopidfile", "--nosyslog"]
+        self.bus = self.spawn(argv, name="dbus-daemon")
+        wait_until(
+            lambda: self._still(self.bus) and self.path(BUS_SOCKET).exists(),
+            what=f"the bus of {self.name}",
+        )
+        return self.bus
+
+    def stop_bus(self):
+        self.bus.terminate()
+        self.path(BUS_SOCKET).unlink(missing_ok=True)
+
+    def start_avahi(self, wait=True, **overrides):
+        """The stock avahi-daemon with its shipped configuration.
+
+        overrides: {section: {key: value}}, for instance server={"use-iff-running": "yes"}.
+        """
+        config = configparser.ConfigParser(interpolation=None)
+        config.optionxform = str
+        config.read(AVAHI_CONFIG)
+        config.read_dict(overrides)
+        path = self.directory / f"{self.name}.avahi.conf"
+        with open(path, "w") as out:
+            config.write(out, space_around_delimiters=False)
+        argv = [tool("avahi-daemon"), "-f", path, "--no-drop-root", "--no-chroot"]
+        argv += ["--no-rlimits", "--no-proc-title"]
+        self.avahi = self.spawn(argv, name="avahi-daemon")
+        if wait:
+            self.wait_for_avahi()
+        return self.avahi
+
+    def wait_for_avahi(self):
+        """Until Avahi has claimed the host's name in .local, which takes it nearly a second."""
+        wait_until(
+            lambda: self._still(self.avahi) and "Server startup complete" in self.avahi.output,
+            what=f"Avahi on {self.name}",
+        )
+
+    def stop_avahi(self):
+        """An orderly end, with goodbyes to the network."""
+        return self.avahi.terminate()
+
+    def kill_avahi(self):
+        """As if it had crashed; its files stay behind."""
+        code = self.avahi.kill()
+        self.path("/run/avahi-daemon/pid").unlink(missing_ok=True)
+        return code
+
+    @staticmethod
+    def _still(process):
+        if not process.alive:
+            raise AssertionError(f"{process} said: {process.output}")
+        return True
+
+    def quiesce(self):
+        """End what a test has started: agents in good order, so that they say good-bye to the network, all
+        else at once. Bus and Avahi run on; an Avahi that the test has ended is started again."""
+        mine = [p for p in self.processes if p.alive and p not in (self.bus, self.avahi)]
+        for process in mine:
+            process.signal(signal.SIGCONT)
+            if process not in self.agents:
+                process.kill()
+        for process in mine:
+            process.terminate(3)
+        if self.avahi is not None and not self.avahi.alive:
+            self.start_avahi()
+
+
+class Lab:
+    """A private bridge and the hosts on it; a context manager. Raises LabUnavailable on entry."""
+
+    def __init__(self, keep_logs=False):
+        self.keep_logs = keep_logs
+        self.members = []
+
+    def __enter__(self):
+        for name in ("unshare", "nsenter", "mount", "ip", "hostname"):
+            tool(name)
+        self.directory = Path(tempfile.mkdtemp(prefix="epmdns-lab-"))
+        (self.directory / "etc").mkdir()
+        for name, text in ETC.items():
+            (self.directory / "etc" / name).write_text(text)
+        try:
+            self.outer = self._open()
+        except BaseException:
+            shutil.rmtree(self.directory, ignore_errors=True)
+            raise
+        return self
+
+    def _open(self):
+        try:
+            return Namespace("lab", self.directory, LAB_SETUP, new_user=True)
+        except LabUnavailable as reason:
+            if os.geteuid() != 0:
+                raise LabUnavailable(f"not root, and no user namespaces without that here: {reason}")
+        try:
+            return Namespace("lab", self.directory, LAB_SETUP)
+        except LabUnavailable as reason:
+            raise LabUnavailable(f"root may not make namespaces here ({reason})")
+
+    def __exit__(self, *exception):
+        for host in self.members:
+            host.life.close()
+        self.outer.close()
+        for host in self.members:
+            host.close()
+        if not self.keep_logs:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def ip(self, *commands, check=True):
+        """Run ip(8) commands where the bridge is."""
+        return _ip(self.outer.enter(pid_namespace=False), commands, check)
+
+    def host(self, name, link=True, bus=True, avahi=True):
+        """Add one host; link=False: only loopback."""
+        host = Host(self, name, len(self.members) + 1, link)
+        self.members.append(host)
+        if bus:
+            host.start_bus()
+        if bus and avahi:
+            host.start_avahi()
+        return host
+
+    def hosts(self, *names):
+        """Add several hosts with bus and Avahi; their Avahis start side by side."""
+        added = [self.host(name, avahi=False) for name in names]
+        for host in added:
+            host.start_avahi(wait=False)
+        for host in added:
+            host.wait_for_avahi()
+        return added
+
+    def quiesce(self):
+        """Between two tests: see Host.quiesce."""
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(Host.quiesce, self.members))
+
+    def processes(self):
+        """All processes ever started on any host, for reports."""
+        return [process for host in self.members for process in host.processes]
+
+
+def _ip(enter, commands, check):
+    """Run commands by one ip(8). It must see our process ids, so the pid namespace is not entered."""
+    done = subprocess.run(
+        [*enter, tool("ip"), *([] if check else ["-force"]), "-batch", "-"],
+        input="\n".join(commands), capture_output=True, text=True, timeout=15,
+        env=clean_environment("/"), cwd="/",
+    )
+    if check and done.returncode != 0:
+        raise RuntimeError(f"ip {'; '.join(commands)}: {done.stderr.strip()}")
+    return done

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: 2026 The epmdns authors
+"""epmdns on a simulated host: agent, command line, watching, and nodes that use it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+from lab_node import QUIET, Node
+from lab_process import Namespace, tool, wait_until
+
+UNREACHABLE = 3  # exit code of the command line when no agent answers
+COOKIE = "epmdns-lab"
+
+
+class Product:
+    """Where the built programs are: $EPMDNS_BUILD_DIR, else build/ in the source tree."""
+
+    def __init__(self):
+        tree = Path(__file__).resolve().parents[2]
+        self.build = Path(os.environ.get("EPMDNS_BUILD_DIR") or tree / "build").resolve()
+        self.daemon = self.build / "agent/epmdnsd"
+        self.discovery = self.build / "agent/epmdns-discovery"
+        self.cli = self.build / "agent/epmdns"
+        self.ebin = self.build / "erlang/ebin"
+
+    def missing(self):
+        """What is not built yet."""
+        wanted = (self.daemon, self.discovery, self.cli, self.ebin / "epmdns.beam")
+        return [str(path) for path in wanted if not path.exists()]
+
+
+class Watch:
+    """A running `epmdns watch --json`; events are (seconds on the monotonic clock, object)."""
+
+    def __init__(self, host, *args):
+        argv = [host.product.cli, "watch", "--json", *args]
+        self.host = host
+        self.process = host.spawn(argv, name="epmdns-watch", stdout=subprocess.PIPE)
+        self.events = []
+        self._news = threading.Condition()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self.process.popen.stdout:
+            now = time.monotonic()
+            with self._news:
+                self.events.append((now, json.loads(line)))
+                self._news.notify_all()
+
+    def seen(self, event, node=None, after=0.0):
+        """The events of this kind, about this node if given, that came later than a moment."""
+        return [
+            (when, what)
+            for when, what in list(self.events)
+            if what["event"] == event and when >= after and node in (None, what.get("node"))
+        ]
+
+    def wait(self, event, node=None, after=0.0, timeout=10.0):
+        """Wait for such an event. Return: (when, what) of the first."""
+        deadline = time.monotonic() + timeout
+        with self._news:
+            while not self.seen(event, node, after):
+                left = deadline - time.monotonic()
+                if left <= 0 or not self._news.wait(left):
+                    told = [(f"{when:.3f}", what) for when, what in self.events]
+                    raise AssertionError(
+                        f"waited {timeout:g} s in vain for {event} {node or ''}; so far: {told}"
+                    )
+        return self.seen(event, node, after)[0]
+
+
+class AgentHost(Namespace):
+    """What a host can do with the product; lab.Host adds the network and Avahi."""
+
+    product = Product()
+
+    def __init__(self, *args, **options):
+        self.agents = []
+        super().__init__(*args, **options)
+
+    def start_agent(self, *args, env=None, wait=True):
+        """Start epmdnsd with its socket at the usual place, /run/epmdns/socket.
+
+        wait: until it can be reached and its backend, if it has one, works.
+        """
+        argv = [self.product.daemon, "--discovery-program", self.product.discovery, *args]
+        agent = self.spawn(argv, name="epmdnsd", env=env)
+        self.agents.append(agent)
+        if wait:
+            self.wait_for_agent(agent)
+        return agent
+
+    def wait_for_agent(self, agent, codes=(0,), timeout=15.0):
+        """Until `epmdns status` ends with one of codes: 0 all well, 1 reachable without its backend."""
+
+        def ready():
+            if not agent.alive:
+                raise AssertionError(f"{agent} said: {agent.output}")
+            return self.epmdns("status", check=False).returncode in codes
+
+        wait_until(ready, timeout, f"the agent on {self.name}")
+
+    def epmdns(self, *args, **options):
+        """Run the command line. Return: CompletedProcess."""
+        return self.run([self.product.cli, *args], **options)
+
+    def json(self, *args):
+        """What a command prints with --json: a list of objects."""
+        return [json.loads(line) for line in self.epmdns(*args, "--json").stdout.splitlines()]
+
+    def nodes(self, *args):
+        """{full name: object} of all nodes in `epmdns list` that are up."""
+        return {o["node"]: o for o in self.json("list", *args) if o["state"] == "up"}
+
+    def wait_for_nodes(self, *names, timeout=10.0):
+        """Until `epmdns list` shows exactly these nodes as up. Return: what nodes() returns."""
+        wanted = {getattr(name, "name", name) for name in names}
+        wait_until(
+            lambda: set(self.nodes()) == wanted,
+            timeout,
+            lambda: f"{sorted(wanted)} on {self.name}; there is: {self.json('list', '--all')}",
+            interval=0.05,
+        )
+        return self.nodes()
+
+    def lookup(self, name):
+        """`epmdns lookup`: [(address, port, family)], empty if not found."""
+        done = self.epmdns("lookup", getattr(name, "name", name), check=False)
+        rows = [line.split() for line in done.stdout.splitlines()]
+        return [(address, int(port), family) for address, port, family in rows]
+
+    def watch(self, *args):
+        """Follow the nodes that this host sees. Return: a Watch that has shown what was there."""
+        watch = Watch(self, *args)
+        watch.wait("ready")
+        return watch
+
+    def start_node(self, name, sname=False, extra=(), env=None, wait=True):
+        """Start an Erlang node that uses epmdns, and no epmd. extra: more arguments for erl."""
+        argv = [tool("erl"), *QUIET, "-noinput", "-sname" if sname else "-name", name, "-setcookie", COOKIE]
+        argv += ["-start_epmd", "false", "-epmd_module", "epmdns", "-pa", self.product.ebin, *extra]
+        node = Node(self, name, argv, env)
+        if wait:
+            alive = node.eval("node()", timeout=30).strip("'")
+            assert alive == name, f"{name} came up as {alive}: {node.process.output}"
+        return node

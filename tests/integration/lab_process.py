@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: 2026 The epmdns authors
+"""Namespaces to run programs in, and the programs that run in them.
+
+A namespace lives as long as its first process, a `cat` that reads from a socket whose other end only we
+hold. Whatever happens to us, SIGKILL included, that socket closes, `cat` ends, and as it is process 1 of its
+own pid namespace the kernel kills everything else in there. Nothing has to be cleaned up by anybody.
+"""
+
+from __future__ import annotations
+
+import array
+import os
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import time
+from pathlib import Path
+
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+# What the machine's own sessions leave in the environment and simulated hosts must not see.
+FOREIGN = re.compile(
+    r"(EPMDNS|ERL|ELIXIR|XDG|DBUS|LISTEN|AVAHI)_|(NOTIFY_SOCKET|RUNTIME_DIRECTORY|JOURNAL_STREAM)$"
+)
+
+
+class LabUnavailable(Exception):
+    """This machine cannot simulate hosts; the text says in one line what is missing."""
+
+
+def wait_until(predicate, timeout=10.0, what="a condition", interval=0.02):
+    """Call predicate until it returns something true, and return that.
+
+    Tests never sleep: they say what they wait for, and for how long at most. what: text, or a function that
+    makes it when the wait was in vain.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        seen = predicate()
+        if seen:
+            return seen
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {timeout:g} s in vain for {what() if callable(what) else what}")
+        time.sleep(interval)
+
+
+def tool(name):
+    """The full path of a system program; unprivileged users seldom have sbin in their PATH."""
+    path = shutil.which(name, path=SEARCH_PATH)
+    if path is None:
+        raise LabUnavailable(f"the program {name} is not installed")
+    return path
+
+
+def clean_environment(home, extra=None):
+    """Our environment without what belongs to the machine's own sessions; VMs that crash dump nothing."""
+    env = {key: value for key, value in os.environ.items() if not FOREIGN.match(key)}
+    env.update(PATH=SEARCH_PATH, HOME=home, LANG="C.UTF-8", LC_ALL="C.UTF-8")
+    env.update(ERL_CRASH_DUMP_BYTES="0", **(extra or {}))
+    return env
+
+
+def _true_pid(sock):
+    """Wait for the byte with which a program reports its start; return its process id as we see it.
+
+    The program sits behind one or two forks and in other pid namespaces, so neither Popen nor the program
+    itself knows that number; the kernel translates it when it passes credentials over a socket.
+    """
+    size = struct.calcsize("3i")
+    data, ancillary, _, _ = sock.recvmsg(16, socket.CMSG_SPACE(size))
+    for level, kind, payload in ancillary:
+        if data and level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
+            return array.array("i", payload[:size])[0]
+    return None
+
+
+def launch(argv, **popen_options):
+    """Start argv with one end of a socket pair as its standard input.
+
+    argv must end in a shell that writes a byte to it. Return: (Popen, true pid or None, our end).
+    """
+    ours, theirs = socket.socketpair()
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    ours.settimeout(20)
+    try:
+        with theirs:
+            popen = subprocess.Popen(argv, stdin=theirs, **popen_options)
+        return popen, _true_pid(ours), ours
+    except BaseException:
+        ours.close()
+        raise
+
+
+class Process:
+    """A program running on a simulated host; pid is the program's own, not that of a wrapper."""
+
+    def __init__(self, name, popen, pid, channel, log):
+        self.name = name
+        self.pid = pid
+        self.channel = channel  # socket that is the program's descriptor 3, if it asked for one
+        self.log = log  # Path, or None when the caller reads the output itself
+        self.popen = popen
+
+    def __repr__(self):
+        state = "running" if self.alive else f"ended with {self.popen.returncode}"
+        return f"<{self.name} pid {self.pid} {state}>"
+
+    @property
+    def alive(self):
+        return self.popen.poll() is None
+
+    @property
+    def output(self):
+        """All that the program has written so far to standard output and error."""
+        return self.log.read_text(errors="replace")
+
+    def signal(self, number):
+        if self.alive:
+            try:
+                os.kill(self.pid, number)
+            except ProcessLookupError:
+                pass
+
+    def wait(self, timeout=10.0):
+        """Wait for the end. Return: the exit code, or minus the number of the signal that killed it."""
+        code = self.popen.wait(timeout)
+        self.channel.close()
+        return code
+
+    def kill(self):
+        """SIGKILL, and wait until it is really gone."""
+        self.signal(signal.SIGKILL)
+        return self.wait()
+
+    def terminate(self, timeout=10.0):
+        """SIGTERM; after timeout SIGKILL. Return: the exit code."""
+        self.signal(signal.SIGTERM)
+        try:
+            return self.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return self.kill()
+
+
+class Namespace:
+    """Own network, mounts, host name, IPC and processes; optionally an own user namespace around them."""
+
+    # Process 1 reaps what is reparented to it (an ignored SIGCHLD survives exec) and ends with our socket.
+    INIT = "trap '' CHLD; {setup}\necho up >&0\nexec cat >/dev/null"
+
+    def __init__(self, name, directory, setup, inside=None, new_user=False, args=()):
+        """Run the shell text setup with args as process 1 of new namespaces, within another or in ours.
+
+        Raise LabUnavailable with the first line that setup wrote if it fails.
+        """
+        self.name = name
+        self.directory = Path(directory)
+        self.user = new_user or (inside is not None and inside.user)
+        self.processes = []
+        log = self.directory / f"{name}.setup.log"
+        argv = list(inside.enter()) if inside else []
+        argv += [tool("unshare"), "--net", "--mount", "--uts", "--ipc", "--pid", "--fork"]
+        argv += ["--user", "--map-root-user"] if new_user else []
+        argv += ["--", "/bin/sh", "-euc", self.INIT.format(setup=setup), name, *map(str, args)]
+        with open(log, "wb") as out:
+            self.popen, self.pid, self.life = launch(
+                argv, stdout=out, stderr=out, cwd="/", env=clean_environment("/run/home")
+            )
+        if self.pid is None:
+            self.close()
+            lines = log.read_text(errors="replace").split("\n")
+            raise LabUnavailable(lines[0] or "no reason was given")
+
+    def enter(self, pid_namespace=True):
+        """The command line that runs what is appended to it inside this namespace."""
+        flags = ["--user", "--preserve-credentials"] if self.user else []
+        flags += ["--pid"] if pid_namespace else []
+        nsenter = [tool("nsenter"), f"--target={self.pid}", "--net", "--mount", "--uts", "--ipc"]
+        return [*nsenter, "--root", "--wd", *flags, "--"]  # the first of these is for us being in a chroot
+
+    def path(self, inner):
+        """Where a file of this namespace is to be found from outside."""
+        return Path(f"/proc/{self.pid}/root") / str(inner).lstrip("/")
+
+    def _start(self, argv, env, channel, **popen_options):
+        redirect = "3<&0 </dev/null" if channel else "</dev/null"
+        shell = ["/bin/sh", "-c", f'echo up >&0; exec "$@" {redirect}', "sh"]
+        command = [*self.enter(), *shell, *map(str, argv)]
+        env = clean_environment("/run/home", env)
+        return launch(command, cwd="/", env=env, **popen_options)
+
+    def spawn(self, argv, name=None, env=None, channel=False, stdout=None):
+        """Start argv in the background. Return: a Process whose output goes to a log file.
+
+        channel: give the program a two-way socket as descriptor 3 (process.channel is our end).
+        stdout: subprocess.PIPE to read standard output from process.popen.stdout instead.
+        """
+        name = name or os.path.basename(str(argv[0]))
+        log = self.directory / f"{self.name}.{len(self.processes):03d}.{name}.log"
+        with open(log, "wb") as out:
+            popen, pid, sock = self._start(argv, env, channel, stdout=stdout or out, stderr=out)
+        process = Process(f"{self.name}: {name}", popen, pid, sock, log)
+        self.processes.append(process)
+        if pid is None:
+            raise RuntimeError(f"{process.name} did not start: {process.output}")
+        return process
+
+    def run(self, argv, timeout=15.0, check=True, env=None):
+        """Run argv to its end. Return: CompletedProcess with text; with check an exit code is an error."""
+        popen, pid, sock = self._start(
+            argv, env, False, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+        )
+        process = Process(str(argv[0]), popen, pid, sock, None)
+        try:
+            out, err = popen.communicate(timeout=timeout)
+        except BaseException:
+            process.signal(signal.SIGKILL)
+            popen.communicate()
+            raise
+        finally:
+            sock.close()
+        if check and popen.returncode != 0:
+            said = (err.strip() or out.strip()) or "nothing"
+            raise AssertionError(
+                f"on {self.name}: {' '.join(map(str, argv))}: exit code {popen.returncode}, said: {said}"
+            )
+        return subprocess.CompletedProcess(argv, popen.returncode, out, err)
+
+    def running(self):
+        """{process id: name} of all that runs in here, however it was started, without process 1.
+
+        The kernel keeps 15 characters of a name.
+        """
+        mine = os.readlink(f"/proc/{self.pid}/ns/pid")
+        names = {}
+        for entry in os.listdir("/proc"):
+            try:
+                if not entry.isdigit() or int(entry) == self.pid or os.readlink(f"/proc/{entry}/ns/pid") != mine:
+                    continue
+                # "pid (name) state …"; one that has ended but is not reaped yet does not run
+                name, state = Path(f"/proc/{entry}/stat").read_text().split("(", 1)[1].rsplit(")", 1)
+                if state.split()[0] != "Z":
+                    names[int(entry)] = name
+            except OSError:
+                continue  # ended meanwhile, or is not ours to look at
+        return names
+
+    def close(self):
+        """Let process 1 end, and with it everything in the namespace; as when the power is cut."""
+        self.life.close()
+        self.popen.wait(20)
+        for process in self.processes:
+            process.wait()

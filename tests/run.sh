@@ -1,0 +1,77 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: 2026 The epmdns authors
+#
+# Build everything and run every test: install what is missing (root, or sudo without a password), unit and
+# Erlang tests, the unit tests again under AddressSanitizer and UBSan and under valgrind, and the
+# integration tests on simulated hosts, which need no privileges. No input, no arguments; may be repeated.
+# Ends with a line `N passed, N failed`.
+
+set -u
+tree=$(cd "$(dirname "$0")/.." && pwd) || exit 1
+cd "$tree" || exit 1
+# shellcheck source=packaging/lib/install-deps.sh
+. packaging/lib/install-deps.sh
+
+build=$tree/build
+sanitized=$tree/build-asan
+records=$build/test-records
+export PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8
+export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+
+# shellcheck disable=SC2086  # lists of words
+install_packages $PACKAGES_BUILD $PACKAGES_LAB $PACKAGES_TEST || exit 1
+
+heading()
+{
+	printf '\n== %s\n' "$*"
+}
+
+# prepare DIRECTORY MESON-OPTION...: configure if needed, and compile.
+prepare()
+{
+	directory=$1
+	shift
+	if [ ! -e "$directory/build.ninja" ]; then
+		meson setup "$directory" "$@" >/dev/null || meson setup "$directory" "$@" || return 1
+	fi
+	ninja -C "$directory"
+}
+
+# unit DIRECTORY NAME MESON-TEST-OPTION...: run tests, and keep the record for the sum at the end.
+unit()
+{
+	directory=$1
+	name=$2
+	shift 2
+	rm -f "$directory/meson-logs/$name"*.json
+	meson test -C "$directory" --no-rebuild --print-errorlogs --logbase "$name" "$@"
+	# meson adds the name of a wrapper to that of the log
+	cp "$directory/meson-logs/$name"*.json "$records/$name.json"
+}
+
+heading "Build"
+prepare "$build" || complain "the build failed" || exit 1
+rm -rf "$records"
+mkdir -p "$records"
+
+heading "Unit and Erlang tests"
+unit "$build" unit
+
+heading "Unit tests with AddressSanitizer and UBSan, built by clang"
+if CC=clang prepare "$sanitized" -Db_sanitize=address,undefined -Db_lundef=false -Derlang=disabled -Dman=disabled; then
+	unit "$sanitized" sanitized --suite unit
+fi
+
+heading "Unit tests under valgrind"
+unit "$build" valgrind --suite unit --timeout-multiplier 10 \
+	--wrap 'valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite'
+
+heading "Integration tests"
+EPMDNS_BUILD_DIR=$build /usr/bin/python3 -m pytest -p no:cacheprovider -q --durations=5 \
+	--junitxml="$records/integration.xml" tests/integration
+
+heading "Sum"
+exec /usr/bin/python3 tests/tally.py unit="$records/unit.json" sanitized="$records/sanitized.json" \
+	valgrind="$records/valgrind.json" integration="$records/integration.xml"
