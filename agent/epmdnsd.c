@@ -137,6 +137,9 @@ static int parse_options(int argc, char **argv, struct options *options)
 	while ((id = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
 		switch (id) {
 		case OPTION_SOCKET:
+			if (optarg[0] == '\0') {
+				return usage("--socket: the path is empty");
+			}
 			options->socket = optarg;
 			break;
 		case OPTION_SOCKET_MODE:

@@ -30,7 +30,8 @@ struct link {
 	struct event *child_signal;
 	struct event *readable, *writable; // NULL without a child
 	struct event *restart;
-	struct event *watchdog; // runs while something is unsent, or a LINK_SYNC unanswered
+	struct event *watchdog; // runs until it says LINK_BUILD, while something is unsent, or a
+				// LINK_SYNC unanswered
 	int fd;                 // -1 without a child
 	pid_t pid;
 	const char *why; // what ended the child, when we know better than its status
@@ -97,6 +98,8 @@ static void handle_message(struct link *link)
 			link->ops->on_mismatch(link->user, msg->text);
 		} else {
 			link->is_greeted = true;
+			event_del(link->watchdog);
+			link_wake(link);
 		}
 		return;
 	}
@@ -176,6 +179,9 @@ static void on_writable(evutil_socket_t fd, short what, void *user)
 	struct link *link = user;
 
 	(void)what;
+	if (!link->is_greeted) {
+		return; // it may be of another build
+	}
 	if (link->is_behind) {
 		watch(link); // there is room again: it has read something
 	}
@@ -327,8 +333,8 @@ static void start(struct link *link)
 	link->readable = event_new(link->base, link->fd, EV_READ | EV_PERSIST, on_readable, link);
 	link->writable = event_new(link->base, link->fd, EV_WRITE, on_writable, link);
 	event_add(link->readable, NULL);
+	watch(link);
 	link->ops->on_started(link->user);
-	link_wake(link);
 }
 
 struct link *link_new(struct event_base *base, const char *program, char *const *argv,

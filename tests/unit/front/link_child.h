@@ -121,6 +121,9 @@ static inline int child_main(const char *how)
 		return 0;
 	}
 	if (strcmp(how, "no-version") == 0) {
+		child_say(LINK_STATE, "hello");
+	}
+	if (strcmp(how, "no-version") == 0 || strcmp(how, "says-nothing") == 0) {
 		child_echo();
 	}
 	child_say(LINK_BUILD, EPMDNS_VERSION);

@@ -16,6 +16,7 @@
 #define LINE_MAX_LEN 160
 
 static char *program;
+static unsigned n_scenes;
 
 struct recorded {
 	uint32_t op;
@@ -69,7 +70,7 @@ static struct scene *scene_new(void)
 	struct agent_config config;
 	char name[64];
 
-	snprintf(name, sizeof(name), "epmdns-test-adverts/%d", (int)getpid());
+	snprintf(name, sizeof(name), "epmdns-test-adverts/%d/%u", (int)getpid(), n_scenes++);
 	address = address_of(name);
 	scene->records = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(scene->records, (struct sockaddr *)&address, sizeof(address)), 0);

@@ -276,6 +276,22 @@ static void link_ends_a_child_that_hangs_for_90_s(void **state)
 	story_free(story);
 }
 
+static void link_says_nothing_to_a_child_whose_build_it_does_not_know(void **state)
+{
+	struct story *story = story_new("says-nothing");
+
+	(void)state;
+	story->to_send = 1;
+	turn_until(story->base, story->n_started == 1);
+	link_wake(story->link);
+	turn_for(story->base, 10);
+	assert_int_equal(story->sent, 0);
+	put_clock_forward(LINK_HANG_MS);
+	turn_until(story->base, story->n_lost == 1);
+	assert_string_equal(story->why, "hung in one step");
+	story_free(story);
+}
+
 static void link_queues_nothing_for_a_child_that_hangs(void **state)
 {
 	struct story *story = story_new("hangs");
@@ -351,7 +367,7 @@ static void link_tries_again_when_the_program_cannot_be_started(void **state)
 		assert_true(strcmp(story->why, "could not be started") == 0 ||
 			    strcmp(story->why, "exited with status 127") == 0);
 		assert_int_equal(link_restarts(story->link), i + 1);
-		put_clock_forward(LINK_BACKOFF_MS << i);
+		put_clock_forward((uint64_t)LINK_BACKOFF_MS << i);
 	}
 	link_stop(story->link);
 	turn_until(story->base, story->n_stopped == 1);
@@ -403,6 +419,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(link_reads_the_last_words_of_a_child),
 		cmocka_unit_test(link_tells_of_a_child_of_another_build_and_can_be_stopped_by_that),
 		cmocka_unit_test(link_ends_a_child_that_hangs_for_90_s),
+		cmocka_unit_test(link_says_nothing_to_a_child_whose_build_it_does_not_know),
 		cmocka_unit_test(link_queues_nothing_for_a_child_that_hangs),
 		cmocka_unit_test(link_lets_a_child_be_slow_that_gets_on),
 		cmocka_unit_test(link_does_not_starve_the_loop_when_a_child_floods_it),

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: 2026 The epmdns authors
+"""epmdnsd as a process: where it serves, how it starts and ends."""
+
+import os
+import resource
+import signal
+import socket
+import stat
+import subprocess
+import sys
+
+import pytest
+from front import DAEMON, DEADLINE_S, WRAP, Client, clean_environment, wait_until
+
+ALONE = ("--backend", "none")
+
+
+def run(*args, env=None):
+    """Run to the end. Return: (exit code, stdout, stderr)."""
+    done = subprocess.run(
+        [*WRAP, DAEMON, *args], env=env or clean_environment(), capture_output=True, encoding="utf-8",
+        timeout=DEADLINE_S, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    return done.returncode, done.stdout, done.stderr
+
+
+def mode_of(path):
+    return stat.S_IMODE(path.lstat().st_mode)
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.parametrize(
+    "args, words",
+    [
+        (["--frobnicate"], "frobnicate"),
+        (["extra"], '"extra" is no option'),
+        (["--backend", "core"], "core"),
+        (["--backend"], "backend"),
+        (["--ttl", "4"], "--ttl"),
+        (["--ttl", "4501"], "--ttl"),
+        (["--ttl", "15s"], "--ttl"),
+        (["--ttl", ""], "--ttl"),
+        (["--socket-mode", "888"], "--socket-mode"),
+        (["--socket-mode", "1777"], "--socket-mode"),
+        (["--log-level", "loud"], "--log-level"),
+        (["--socket", ""], "--socket"),
+        ([word for number in range(17) for word in ("--interface", f"eth{number}")], "eth16"),
+    ],
+)
+def test_a_wrong_command_line_is_refused_with_exit_code_2(args, words):
+    code, out, err = run(*args)
+    assert (code, out) == (2, "")
+    assert words in err
+
+
+def test_help_and_version_are_printed():
+    code, out, err = run("--help")
+    assert (code, err) == (0, "") and out.startswith("Usage: epmdnsd")
+    code, out, err = run("--version")
+    assert (code, err) == (0, "") and out.startswith("epmdnsd ")
+
+
+def test_without_any_place_to_serve_it_names_the_ways_to_give_one(place):
+    # (root would serve /run/epmdns/socket)
+    user = {"user": 65534} if os.geteuid() == 0 else {}
+    try:
+        done = subprocess.run(
+            [DAEMON, *ALONE], env=clean_environment(), capture_output=True, encoding="utf-8", cwd="/", **user
+        )
+    except PermissionError:
+        pytest.skip("the build is not readable for others")
+    assert done.returncode == 2
+    for word in ("--socket", "EPMDNS_SOCKET", "RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR"):
+        assert word in done.stderr
+
+
+def test_the_socket_is_looked_for_in_the_order_of_the_manual(place):
+    ways = {
+        "--socket": place.directory / "option",
+        "EPMDNS_SOCKET": place.directory / "variable",
+        "RUNTIME_DIRECTORY": place.directory / "runtime/socket",
+        "XDG_RUNTIME_DIR": place.directory / "xdg/epmdns/socket",
+    }
+    (place.directory / "xdg").mkdir()
+    env = clean_environment(
+        EPMDNS_SOCKET=str(ways["EPMDNS_SOCKET"]),
+        RUNTIME_DIRECTORY=str(place.directory / "runtime"),
+        XDG_RUNTIME_DIR=str(place.directory / "xdg"),
+    )
+    for way, path in ways.items():
+        if way == "XDG_RUNTIME_DIR" and os.geteuid() == 0:
+            continue
+        args = ("--socket", str(path)) if way == "--socket" else ()
+        daemon = place.daemon(*ALONE, *args, env=env).started(path)
+        assert mode_of(path) == 0o600  # none of them is in /run
+        assert daemon.stop()[0] == 0
+        assert not path.exists()
+        env.pop(way, None)
+
+
+def test_the_socket_has_the_mode_that_is_asked_for(place):
+    place.daemon(*ALONE, "--socket-mode", "0660").started()
+    assert mode_of(place.socket) == 0o660
+
+
+def test_a_second_daemon_is_refused_and_the_first_goes_on(place):
+    daemon = place.daemon(*ALONE).started()
+    code, _, err = run(*ALONE, env=place.env)
+    assert code == 1 and str(place.socket) in err
+    place.socket.unlink()  # even then
+    assert run(*ALONE, env=place.env)[0] == 1
+    assert daemon.stop()[0] == 0
+
+
+def test_a_killed_daemon_is_replaced(place):
+    daemon = place.daemon(*ALONE).started()
+    daemon.stop(signal.SIGKILL)
+    assert place.socket.exists()
+    assert place.daemon(*ALONE).started().stop()[0] == 0
+
+
+def test_nothing_but_a_stale_socket_is_ever_removed(place):
+    place.socket.write_text("precious")
+    assert run(*ALONE, env=place.env)[0] == 1
+    assert place.socket.read_text() == "precious"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_within_two_seconds_and_removes_the_socket(place, number):
+    daemon, life = place.lan()
+    client = daemon.client()
+    client.register(b"a@h")
+    life.expect("publish")
+    code, seconds = daemon.stop(number)
+    assert code == 0 and seconds < 2
+    assert not place.socket.exists()
+    assert client.receive() is None
+    life.expect_end()
+
+
+def test_a_signal_ends_it_within_two_seconds_even_if_discovery_hangs(place):
+    daemon, life = place.lan()
+    life.say("hang")
+    life.say("published", "whatever")  # done in their order
+    daemon.client().register(b"a@h")
+    code, seconds = daemon.stop()
+    assert code == 0 and seconds < 2
+    assert not place.socket.exists()
+
+
+def test_a_hangup_is_ignored(place):
+    daemon = place.daemon(*ALONE).started()
+    client = daemon.client()
+    daemon.process.send_signal(signal.SIGHUP)
+    assert client.status()["nodes"] == "0"
+    daemon.process.send_signal(signal.SIGHUP)
+    assert client.status()["nodes"] == "0"
+    assert daemon.process.poll() is None
+
+
+def test_an_inherited_socket_is_served_and_left_in_place(place):
+    path = place.directory / "inherited"
+    start = (
+        "import os, sys; os.dup2(int(sys.argv[1]), 3); "
+        "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1'); os.execv(sys.argv[2], sys.argv[2:])"
+    )
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:  # blocks, as systemd's do
+        listener.bind(str(path))
+        listener.listen(16)
+        popen = subprocess.Popen(
+            [sys.executable, "-c", start, str(listener.fileno()), str(DAEMON), *ALONE], env=place.env,
+            pass_fds=[listener.fileno()],
+        )  # fmt: skip
+        daemon = place.daemon(popen=popen)
+        clients = [Client(path) for _ in range(3)]  # the last of them must not be waited for
+        place.clients += clients
+        clients[0].register(b"a@h")
+        assert clients[1].lookup(b"a@h") == ("127.0.0.1", 4000)
+        assert clients[2].status()["sessions"] == "3"
+        assert not place.socket.exists()
+        assert daemon.stop()[0] == 0
+        assert path.exists()
+
+
+def test_an_inherited_socket_of_another_kind_is_refused(place):
+    start = (
+        "import os, sys; os.dup2(int(sys.argv[1]), 3); "
+        "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1'); os.execv(sys.argv[2], sys.argv[2:])"
+    )
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        done = subprocess.run(
+            [sys.executable, "-c", start, str(other.fileno()), str(DAEMON), *ALONE], env=place.env,
+            pass_fds=[other.fileno()], timeout=DEADLINE_S,
+        )  # fmt: skip
+    assert done.returncode == 1
+
+
+def test_readiness_and_the_end_are_told_to_the_service_manager(place):
+    path = place.directory / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(path))
+        manager.settimeout(DEADLINE_S)
+        daemon = place.daemon(*ALONE, env={**place.env, "NOTIFY_SOCKET": str(path)})
+        assert manager.recv(100) == b"READY=1"
+        assert Client(place.socket).status()["backend"] == "none"  # it serves by then
+        assert daemon.stop()[0] == 0
+        assert manager.recv(100) == b"STOPPING=1"
+
+
+@pytest.mark.skipif(bool(WRAP), reason="valgrind has limits of its own")
+def test_running_out_of_descriptors_costs_no_cpu_and_passes(place):
+    daemon = place.daemon(*ALONE).started()
+    first = daemon.client()
+    pid = daemon.process.pid
+    used = len(os.listdir(f"/proc/{pid}/fd"))
+    hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + 2, hard))
+    others = [Client(place.socket, hello=False) for _ in range(8)]
+    place.clients += others
+    for other in others:
+        other.send("hello", version=1)
+    before = cpu_seconds(pid)
+    others[7].socket.settimeout(0.7)
+    with pytest.raises(TimeoutError):
+        others[7].receive()
+    assert cpu_seconds(pid) - before < 0.2
+    assert int(first.status()["sessions"]) < 9
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (hard, hard))
+    for other in others:
+        other.socket.settimeout(DEADLINE_S)
+        assert other.receive().op == "welcome"
+    wait_until(lambda: first.status()["sessions"] == "9", "nine sessions")
+
+
+@pytest.mark.skipif(bool(WRAP), reason="valgrind has limits of its own")
+def test_a_low_limit_of_descriptors_is_reported(place):
+    def lower():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (200, 300))
+
+    popen = subprocess.Popen([*WRAP, DAEMON, *ALONE], env=place.env, preexec_fn=lower)
+    status = place.daemon(popen=popen).started().client().status()
+    assert (status["fd_limit"], status["sessions_max"]) == ("300", "236")
