@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <getopt.h>
+#include <net/if.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -23,8 +24,8 @@
 #include "mediator/limits.h"
 
 #define EXIT_USAGE 2
-#define EXIT_RESTART 75 // EX_TEMPFAIL: replaced on disk, start me again
-#define INTERFACES_MAX 16
+#define EXIT_RESTART 75  // EX_TEMPFAIL: replaced on disk, start me again
+#define INTERFACES_MAX 8 // what the discovery process takes, too
 #define TTL_MIN_S 5
 #define TTL_MAX_S 4500
 
@@ -155,6 +156,9 @@ static int parse_options(int argc, char **argv, struct options *options)
 			}
 			break;
 		case OPTION_INTERFACE:
+			if (optarg[0] == '\0' || strlen(optarg) >= IFNAMSIZ) {
+				return usage("--interface: \"%s\" is no interface's name", optarg);
+			}
 			if (options->n_interfaces == INTERFACES_MAX) {
 				return usage("--interface %s: too many interfaces", optarg);
 			}
@@ -285,6 +289,17 @@ static void raise_limits(void)
 	}
 }
 
+// From the moment that there is a socket, our end is one in good order: one who asks for it waits.
+static void hold_signals(int how)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(how, &signals, NULL);
+}
+
 static void on_event_log(int severity, const char *message)
 {
 	if (severity >= EVENT_LOG_WARN) {
@@ -307,13 +322,13 @@ static void serve(struct event_base *base, struct agent *agent, int fd)
 	struct event *term = evsignal_new(base, SIGTERM, on_end, agent);
 	struct event *interrupt = evsignal_new(base, SIGINT, on_end, agent);
 
-	signal(SIGHUP, SIG_IGN);
-	signal(SIGPIPE, SIG_IGN);
 	event_add(term, NULL);
 	event_add(interrupt, NULL);
+	hold_signals(SIG_UNBLOCK);
 	agent_listen(agent, fd);
 	sd_notify("READY=1");
 	event_base_dispatch(base);
+	hold_signals(SIG_BLOCK); // the end has begun
 	event_free(term);
 	event_free(interrupt);
 }
@@ -340,6 +355,9 @@ int main(int argc, char **argv)
 	log_init(level, "epmdnsd");
 	event_set_log_callback(on_event_log);
 	raise_limits();
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	hold_signals(SIG_BLOCK);
 	status = open_listener(&listener, &options);
 	if (status != 0) {
 		return status;

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -101,6 +102,7 @@ static inline int child_main(const char *how)
 {
 	struct link_msg msg = {.op = LINK_STATE};
 
+	prctl(PR_SET_PDEATHSIG, SIGKILL); // nothing is left of a test that fails
 	if (strcmp(how, "dies") == 0) {
 		return 3;
 	}
@@ -150,6 +152,15 @@ static inline int child_main(const char *how)
 				child_send(&msg);
 			} else {
 				child_say(LINK_STATE, "one");
+			}
+		}
+	} else if (strcmp(how, "only-reads") == 0) {
+		// Messages for each byte that it is sent through stdin; answers nothing.
+		char byte;
+
+		while (read(STDIN_FILENO, &byte, 1) == 1) {
+			for (unsigned i = 0; i < 200; i++) {
+				child_receive();
 			}
 		}
 	} else if (strcmp(how, "closes") == 0) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: 2026 The epmdns authors
 
-// Registrations and lookups, by the agent as a whole, without a network.
+// Registrations, by the agent as a whole, without a network.
 
 #include <sys/resource.h>
 
@@ -10,49 +10,6 @@
 #define INET EP_FAMILY_INET
 #define INET6 EP_FAMILY_INET6
 #define TCP6 EP_CARRIER_INET6_TCP
-
-static void agent_finds_a_registered_node_where_it_listens(void **state)
-{
-	static const struct {
-		struct node node;
-		const char *address;
-		size_t len;
-	} cases[] = {
-		{{.name = "a@h", .port = 1}, "\x7f\0\0\1", 4},
-		{{.name = "a@h", .port = 2, .carrier = TCP6},
-		 "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1",
-		 16},
-		{{.name = "a@h", .port = 3, .bound = "\x0a\0\0\5"}, "\x0a\0\0\5", 4},
-		{{.name = "a@h", .port = 4, .carrier = TCP6, .bound = "\xfd\0abcdefghijklmn"},
-		 "\xfd\0abcdefghijklmn",
-		 16},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < COUNT(cases); i++) {
-		struct story *story = story_new();
-		struct talker *talker = story_client(story);
-		struct talker *other = story_client(story);
-		struct ep_msg registered = register_node(talker, cases[i].node);
-		struct ep_msg found = lookup(other, "a@h", cases[i].len == 16 ? INET6 : INET);
-
-		assert_int_equal(found.op, EP_OP_FOUND);
-		assert_int_equal(found.n_addresses, 1);
-		assert_int_equal(found.addresses[0].n, cases[i].len);
-		assert_memory_equal(found.addresses[0].p, cases[i].address, cases[i].len);
-		assert_int_equal(found.port, cases[i].node.port);
-		assert_int_equal(found.dist_high, 6);
-		assert_int_equal(found.dist_low, 5);
-		assert_int_equal(found.origin, EP_ORIGIN_LOCAL);
-		assert_int_equal(found.creation, registered.creation);
-		// So that OTP tries its next carrier.
-		assert_false(is_found(other, "a@h", cases[i].len == 16 ? INET : INET6));
-		assert_false(is_found(other, "A@h", cases[i].len == 16 ? INET6 : INET));
-		talker_free(talker);
-		talker_free(other);
-		story_free(story);
-	}
-}
 
 static void agent_gives_both_families_of_a_node_one_creation(void **state)
 {
@@ -308,95 +265,6 @@ static void agent_holds_64_nodes_of_a_session(void **state)
 	story_free(story);
 }
 
-static void agent_waits_after_its_start_for_nodes_that_come_back(void **state)
-{
-	struct story *story = story_new_with(&(struct agent_config){0});
-	struct talker *talker = story_client(story);
-	struct talker *other = story_client(story);
-
-	(void)state;
-	ask_lookup(talker, 2, "a@h", INET, 5000);
-	ask_lookup(talker, 3, "a@h", INET6, 5000);
-	ask_lookup(talker, 4, "b@h", INET, 5000);
-	ask_lookup(talker, 5, "a@h", INET, 0); // would not wait
-	talker_expect_error(talker, 5, EP_CODE_NOT_FOUND);
-	put_clock_forward(1000);
-	turn_for(story->base, 5);
-	register_node(other, (struct node){.name = "a@h"});
-	talker_expect(talker, EP_OP_FOUND, 2);
-	talker_expect_nothing(talker); // the other family may be about to follow
-	register_node(other, (struct node){.name = "a@h", .carrier = TCP6});
-	talker_expect(talker, EP_OP_FOUND, 3);
-	put_clock_forward(900);
-	talker_expect_nothing(talker);
-	put_clock_forward(100);
-	talker_expect_error(talker, 4, EP_CODE_NOT_FOUND);
-	ask_lookup(talker, 6, "c@h", INET, 5000); // by now, all are back
-	talker_expect_error(talker, 6, EP_CODE_NOT_FOUND);
-	talker_free(talker);
-	talker_free(other);
-	story_free(story);
-}
-
-static void agent_waits_no_longer_than_the_client_and_remembers_real_misses(void **state)
-{
-	struct story *story = story_new_with(&(struct agent_config){0});
-	struct talker *talker = story_client(story);
-	struct talker *other = story_client(story);
-
-	(void)state;
-	ask_lookup(talker, 2, "a@h", INET, 50); // too short for the network to answer
-	put_clock_forward(50);
-	talker_expect_error(talker, 2, EP_CODE_NOT_FOUND);
-	ask_lookup(talker, 3, "a@h", INET, 300);
-	talker_expect_nothing(talker);
-	put_clock_forward(300);
-	talker_expect_error(talker, 3, EP_CODE_NOT_FOUND);
-	ask_lookup(talker, 4, "a@h", INET, 300); // remembered
-	talker_expect_error(talker, 4, EP_CODE_NOT_FOUND);
-	register_node(other, (struct node){.name = "a@h"});
-	unregister_node(other, "a@h");
-	ask_lookup(talker, 5, "a@h", INET, 300); // no more, after it was there
-	talker_expect_nothing(talker);
-	put_clock_forward(300);
-	talker_expect_error(talker, 5, EP_CODE_NOT_FOUND);
-	talker_free(talker);
-	talker_free(other);
-	story_free(story);
-}
-
-static void agent_forgets_lookups_that_are_cancelled_or_whose_client_is_gone(void **state)
-{
-	struct story *story = story_new_with(&(struct agent_config){0});
-	struct talker *talker = story_client(story);
-	struct talker *gone = story_client(story);
-
-	(void)state;
-	for (uint32_t id = 2; id < 2 + EP_IN_FLIGHT_MAX; id++) {
-		ask_lookup(talker, id, id % 2 == 0 ? "a@h" : "b@h", INET, 5000);
-		ask_lookup(gone, id, "a@h", INET, 5000);
-	}
-	ask_lookup(talker, 500, "a@h", INET, 5000);
-	talker_expect_error(talker, 500, EP_CODE_LIMIT);
-	ask_lookup(talker, 9, "a@h", INET, 5000);
-	talker_expect_error(talker, 9, EP_CODE_DUPLICATE_ID);
-	talker_ask(talker, EP_OP_CANCEL, 8);
-	talker_expect_error(talker, 8, EP_CODE_NOT_FOUND);
-	talker_ask(talker, EP_OP_CANCEL, 8);
-	talker_expect_error(talker, 8, EP_CODE_NOT_FOUND);
-	talker_hang_up(gone);
-	turn_until(story->base, strcmp(stat_of(talker, "sessions"), "1") == 0);
-	ask_register(talker, 500, &(struct node){.name = "a@h"});
-	for (unsigned i = 0; i < EP_IN_FLIGHT_MAX / 2 - 1; i++) { // without the one cancelled
-		assert_int_equal(talker_next(talker).op, EP_OP_FOUND);
-	}
-	talker_expect(talker, EP_OP_REGISTERED, 500);
-	talker_free(gone);
-	talker_free(talker); // with 32 lookups unanswered
-	turn_for(story->base, 5);
-	story_free(story);
-}
-
 static void agent_answers_hints_and_says_how_it_is(void **state)
 {
 	static const char *const keys[][2] = {
@@ -473,7 +341,6 @@ static void agent_stops_at_once_when_it_has_no_discovery(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(agent_finds_a_registered_node_where_it_listens),
 		cmocka_unit_test(agent_gives_both_families_of_a_node_one_creation),
 		cmocka_unit_test(agent_takes_a_repetition_for_what_it_is),
 		cmocka_unit_test(agent_keeps_what_a_client_brings_back_of_an_earlier_agent),
@@ -485,9 +352,6 @@ int main(void)
 		cmocka_unit_test(agent_lets_a_vm_take_its_name_over_before_its_old_connection_ends),
 		cmocka_unit_test(agent_lets_a_vm_that_reconnects_go_on_with_its_node),
 		cmocka_unit_test(agent_holds_64_nodes_of_a_session),
-		cmocka_unit_test(agent_waits_after_its_start_for_nodes_that_come_back),
-		cmocka_unit_test(agent_waits_no_longer_than_the_client_and_remembers_real_misses),
-		cmocka_unit_test(agent_forgets_lookups_that_are_cancelled_or_whose_client_is_gone),
 		cmocka_unit_test(agent_answers_hints_and_says_how_it_is),
 		cmocka_unit_test(agent_says_when_there_are_too_few_descriptors_and_keeps_some_back),
 		cmocka_unit_test(agent_stops_at_once_when_it_has_no_discovery),

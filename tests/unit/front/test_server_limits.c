@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: 2026 The epmdns authors
 
-// What bounds a client: what it does not read, what it does not finish, how many there are.
-
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
+// What bounds a client: what it does not read, and what it does not finish.
 
 #include "base/clock.h"
 #include "server_story.h"
@@ -292,114 +288,6 @@ static void server_bounds_what_the_sessions_of_one_user_make_it_keep(void **stat
 	story_free(story);
 }
 
-static void check_limit(struct story *story, unsigned limit)
-{
-	struct talker *talkers[3];
-	struct talker *more;
-
-	for (unsigned i = 0; i < limit; i++) {
-		talkers[i] = story_client(story);
-	}
-	for (unsigned i = 0; i < 3; i++) {
-		more = story_stranger(story); // closed before it can say anything
-		talker_expect_error(more, 0, EP_CODE_LIMIT);
-		talker_expect_end(more);
-		talker_free(more);
-	}
-	talker_hang_up(talkers[0]);
-	turn_until(story->base, server_sessions(story->server) == limit - 1);
-	more = story_client(story);
-	talker_free(more);
-	for (unsigned i = 0; i < limit; i++) {
-		talker_free(talkers[i]);
-	}
-	story_free(story);
-}
-
-static void server_refuses_more_sessions_than_it_may_have(void **state)
-{
-	(void)state;
-	check_limit(story_new_with(3, 100), 3);
-}
-
-static void server_refuses_more_sessions_than_a_user_may_have(void **state)
-{
-	(void)state;
-	check_limit(story_new_with(100, 2), 2);
-}
-
-// How often does the loop turn in that time when nobody does anything?
-static unsigned count_turns(struct story *story, uint64_t ms)
-{
-	uint64_t end_ms = real_now_ms() + ms;
-	unsigned n = 0;
-
-	while (real_now_ms() < end_ms) {
-		turn(story->base, ms);
-		n++;
-	}
-	return n;
-}
-
-static unsigned count_closed(struct talker **talkers, size_t n)
-{
-	unsigned n_closed = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		talker_read(talkers[i]);
-		n_closed += talkers[i]->is_closed;
-	}
-	return n_closed;
-}
-
-static void server_pauses_accepting_when_there_are_no_descriptors_left(void **state)
-{
-	struct story *story = story_new();
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	struct talker *talkers[10];
-	struct rlimit before, limit;
-
-	(void)state;
-	// An address of the kernel's choice, in the abstract name space.
-	assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(sa_family_t)), 0);
-	assert_int_equal(listen(listener, 16), 0);
-	server_listen(story->server, listener);
-	for (size_t i = 0; i < COUNT(talkers); i++) {
-		socklen_t len = sizeof(address);
-		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-		assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &len), 0);
-		assert_int_equal(connect(fd, (struct sockaddr *)&address, len), 0);
-		talkers[i] = talker_new(story->base, fd);
-	}
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-	limit = (struct rlimit){(rlim_t)talkers[COUNT(talkers) - 1]->fd + 4, before.rlim_max};
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-	turn_until(story->base, server_sessions(story->server) == 3);
-	assert_in_range(count_turns(story, 50), 1, 5);
-	assert_int_equal(server_sessions(story->server), 3);
-	talker_say_hello(talkers[0], NULL); // who is in, is served
-	talker_expect(talkers[0], EP_OP_WELCOME, 1);
-	put_clock_forward(SERVER_ACCEPT_AGAIN_MS); // to no avail
-	assert_in_range(count_turns(story, 50), 1, 5);
-	assert_int_equal(server_sessions(story->server), 3);
-
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-	put_clock_forward(SERVER_ACCEPT_AGAIN_MS);
-	// (valgrind accepts, closes, and says then that there was no descriptor)
-	turn_until(story->base,
-		   server_sessions(story->server) + count_closed(talkers, COUNT(talkers)) ==
-			   COUNT(talkers));
-	assert_in_range(server_sessions(story->server), COUNT(talkers) - 2, COUNT(talkers));
-	for (size_t i = 0; i < COUNT(talkers); i++) {
-		talker_free(talkers[i]);
-	}
-	turn_until(story->base, server_sessions(story->server) == 0);
-	story_free(story);
-	close(listener);
-}
-
 static void server_closes_whoever_is_there_when_it_ends(void **state)
 {
 	struct story *story = story_new();
@@ -435,9 +323,6 @@ int main(void)
 		cmocka_unit_test(server_lets_one_live_whose_frames_are_always_cut_but_always_go_on),
 		cmocka_unit_test(server_drops_one_who_reads_nothing_for_30_s),
 		cmocka_unit_test(server_bounds_what_the_sessions_of_one_user_make_it_keep),
-		cmocka_unit_test(server_refuses_more_sessions_than_it_may_have),
-		cmocka_unit_test(server_refuses_more_sessions_than_a_user_may_have),
-		cmocka_unit_test(server_pauses_accepting_when_there_are_no_descriptors_left),
 		cmocka_unit_test(server_closes_whoever_is_there_when_it_ends),
 	};
 
