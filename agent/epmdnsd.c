@@ -135,7 +135,7 @@ static int parse_options(int argc, char **argv, struct options *options)
 	int status;
 	long number;
 
-	while ((id = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+	while ((id = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
 		switch (id) {
 		case OPTION_SOCKET:
 			if (optarg[0] == '\0') {
@@ -181,13 +181,15 @@ static int parse_options(int argc, char **argv, struct options *options)
 			options->log_level = optarg;
 			break;
 		case OPTION_HELP:
+		case 'h':
 			print_help();
 			return 0;
 		case OPTION_VERSION:
 			printf("epmdnsd %s\n", EPMDNS_VERSION);
 			return 0;
-		default:
-			return EXIT_USAGE; // getopt_long() has said what was wrong
+		default: // getopt_long() has said what was wrong
+			fputs("epmdnsd: see epmdnsd --help\n", stderr);
+			return EXIT_USAGE;
 		}
 	}
 	if (optind < argc) {

@@ -56,12 +56,12 @@ shown=$?
 
 step "Now on this machine"
 cat <<END
-   \$ build/agent/epmdnsd --discovery-program build/agent/epmdns-discovery &
-   \$ erl -name me@any.name -start_epmd false -epmd_module epmdns -pa build/erlang/ebin
-   \$ build/agent/epmdns list
+   \$ meson devenv -C build            # a shell with all paths set; what follows is typed in it
+   \$ epmdnsd &
+   \$ erl -name me@any.name -start_epmd false -epmd_module epmdns
+   \$ epmdns list                      # from another such shell
 
-   The same with all paths set:  meson devenv -C build
-   To stay:                      sudo meson install -C build
+   To stay:  sudo meson install -C build
 
    Nodes of this machine find each other at once, those of other machines while avahi-daemon runs.
 END

@@ -280,10 +280,16 @@ static int unknown_command(const char *name)
 	return EXIT_USAGE;
 }
 
-static int help(const char *name)
+// help, or help COMMAND.
+static int help(int argc, char **argv)
 {
+	const char *name = argc > 1 && strcmp(argv[1], "help") != 0 ? argv[1] : NULL;
 	const struct command *command = name != NULL ? commands_find(name) : NULL;
 
+	if (argc > 2) {
+		output_complain("help: one word too many: '%s'; see 'epmdns help'", argv[2]);
+		return EXIT_USAGE;
+	}
 	if (name != NULL && command == NULL) {
 		return unknown_command(name);
 	}
@@ -302,7 +308,7 @@ int commands_main(int argc, char **argv)
 	}
 	if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
 	    strcmp(argv[1], "-h") == 0) {
-		return help(argc > 2 ? argv[2] : NULL);
+		return help(argc - 1, argv + 1);
 	}
 	if (strcmp(argv[1], "--version") == 0) {
 		puts("epmdns " EPMDNS_VERSION);

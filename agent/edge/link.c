@@ -34,8 +34,9 @@ struct link {
 				// LINK_SYNC unanswered
 	int fd;                 // -1 without a child
 	pid_t pid;
-	const char *why; // what ended the child, when we know better than its status
-	bool is_greeted; // LINK_BUILD came
+	const char *why;     // what ended the child, when we know better than its status
+	bool is_unstartable; // the program is not there, or is none
+	bool is_greeted;     // LINK_BUILD came
 	bool is_stopping;
 	bool is_sync_due; // something was sent since the last LINK_SYNC
 	bool has_held;    // `held` was pulled and not taken by the socket
@@ -289,9 +290,8 @@ static int spawn(struct link *link, int child_fd)
 	posix_spawnattr_init(&attributes);
 	sigemptyset(&signals);
 	posix_spawnattr_setsigmask(&attributes, &signals);
-	sigaddset(&signals, SIGPIPE);
-	sigaddset(&signals, SIGHUP);
-	sigaddset(&signals, SIGTERM);
+	// Whoever started the front may have ignored any of them.
+	sigfillset(&signals);
 	posix_spawnattr_setsigdefault(&attributes, &signals);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	error = posix_spawn(&link->pid, link->program, &actions, &attributes, link->argv, environ);
@@ -302,6 +302,7 @@ static int spawn(struct link *link, int child_fd)
 
 static void start(struct link *link)
 {
+	char why[LINK_TEXT_MAX];
 	int pair[2];
 	int error;
 
@@ -323,12 +324,14 @@ static void start(struct link *link)
 	if (error != 0) {
 		close(pair[0]);
 		link->pid = 0;
-		log_warn("Cannot start the discovery process: %s. program=%s", strerror(error),
+		snprintf(why, sizeof(why), "cannot be started: %s: %.80s", strerror(error),
 			 link->program);
-		link->ops->on_lost(link->user, "could not be started");
+		link->is_unstartable = true;
+		link->ops->on_lost(link->user, why);
 		schedule_restart(link);
 		return;
 	}
+	link->is_unstartable = false;
 	link->fd = pair[0];
 	link->readable = event_new(link->base, link->fd, EV_READ | EV_PERSIST, on_readable, link);
 	link->writable = event_new(link->base, link->fd, EV_WRITE, on_writable, link);
@@ -403,4 +406,9 @@ int link_pid(const struct link *link)
 uint32_t link_restarts(const struct link *link)
 {
 	return link->restarts;
+}
+
+bool link_is_unstartable(const struct link *link)
+{
+	return link->is_unstartable;
 }

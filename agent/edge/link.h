@@ -51,3 +51,5 @@ void link_stop(struct link *link);
 int link_pid(const struct link *link);
 // How often it was started again.
 uint32_t link_restarts(const struct link *link);
+// Could the program not even be started, the last time?
+bool link_is_unstartable(const struct link *link);

@@ -4,6 +4,7 @@
 // The network as the discovery process reports it goes into the peers; what they want is arranged.
 
 #include <event2/event.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -252,8 +253,9 @@ static void on_lost(void *user, const char *why)
 
 	log_warn("The discovery process %s; it is started again. restarts=%u", why,
 		 link_restarts(agent->link) + 1);
-	agent->lan.state = LINK_STATE_CONNECTING;
-	strcpy(agent->lan.text, "the discovery process is being restarted");
+	agent->lan.state =
+		link_is_unstartable(agent->link) ? LINK_STATE_FAILED : LINK_STATE_CONNECTING;
+	snprintf(agent->lan.text, sizeof(agent->lan.text), "the discovery process %.130s", why);
 	go_dark(agent, clock_now_ms());
 	agent_schedule(agent);
 }

@@ -65,10 +65,12 @@ void report_send(struct agent *agent, struct session *session, uint32_t id)
 	add(&report, "backend_state=%s", backend_state(agent));
 	add(&report, "backend_text=%s",
 	    log_escape(text, sizeof(text), agent->lan.text, __builtin_strlen(agent->lan.text)));
-	if (agent->link != NULL) {
+	if (agent->link != NULL && link_pid(agent->link) > 0) {
 		add(&report, "discovery_pid=%d", link_pid(agent->link));
-		add(&report, "discovery_restarts=%u", link_restarts(agent->link));
+	} else {
+		add(&report, "discovery_pid=");
 	}
+	add(&report, "discovery_restarts=%u", agent->link != NULL ? link_restarts(agent->link) : 0);
 	add(&report, "sessions=%u", server_sessions(agent->server));
 	add(&report, "sessions_max=%u", agent->sessions_max);
 	if (agent->sessions_max < AGENT_SESSIONS_MAX) {
