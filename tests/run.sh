@@ -28,14 +28,25 @@ heading()
 	printf '\n== %s\n' "$*"
 }
 
-# prepare DIRECTORY MESON-OPTION...: configure if needed, and compile.
+# prepare DIRECTORY MESON-OPTION...: configure and compile. A directory that was configured before knows
+# nothing of what was installed since.
 prepare()
 {
 	directory=$1
 	shift
-	if [ ! -e "$directory/build.ninja" ]; then
-		meson setup "$directory" "$@" >/dev/null || meson setup "$directory" "$@" || return 1
+	again=
+	if [ -e "$directory/build.ninja" ]; then
+		again=--reconfigure
+		meson configure --clearcache "$directory" >/dev/null
 	fi
+	log=$(mktemp)
+	# shellcheck disable=SC2086  # a word or none
+	meson setup $again "$directory" -Dtests=enabled "$@" >"$log" 2>&1 || {
+		cat "$log"
+		rm -f "$log"
+		return 1
+	}
+	rm -f "$log"
 	ninja -C "$directory"
 }
 
@@ -52,7 +63,7 @@ unit()
 }
 
 heading "Build"
-prepare "$build" || complain "the build failed" || exit 1
+prepare "$build" -Derlang=enabled -Dman=enabled || complain "the build failed" || exit 1
 rm -rf "$records"
 mkdir -p "$records"
 
