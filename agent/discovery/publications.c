@@ -21,7 +21,10 @@ static struct publication **list_of(struct publications *all, const struct publi
 	if (one->is_late) {
 		return &all->late;
 	}
-	return is_wanted(one) ? &all->queue : &all->leaving;
+	if (!is_wanted(one)) {
+		return &all->leaving;
+	}
+	return one->work == PUBLICATION_PUBLISH ? &all->queue : &all->changes;
 }
 
 static void enlist(struct publications *all, struct publication *one, enum publication_work work,
@@ -229,14 +232,15 @@ struct publication *publications_next(struct publications *all, uint64_t now_ms)
 			set_work(all, one, one->work);
 		}
 	}
-	return all->leaving != NULL ? all->leaving : all->queue;
+	// A new node does not wait for a change of all others.
+	return all->leaving != NULL ? all->leaving : all->queue != NULL ? all->queue : all->changes;
 }
 
 int64_t publications_wait_ms(const struct publications *all, uint64_t now_ms)
 {
 	int64_t wait_ms = -1;
 
-	if (all->leaving != NULL || all->queue != NULL) {
+	if (all->leaving != NULL || all->queue != NULL || all->changes != NULL) {
 		return 0;
 	}
 	for (const struct publication *p = all->late; p != NULL; p = p->next) {

@@ -17,7 +17,11 @@
 #include "base/hash.h"
 #include "edge/wire.h"
 
-#define PUBLICATIONS_MAX 512
+/*
+ * Named at one time. The front has at most 768 instances (mediator/limits.h) and names new ones
+ * before the old are withdrawn. What Avahi then refuses for the moment is tried again.
+ */
+#define PUBLICATIONS_MAX 2048
 /*
  * Avahi announces within 0.37 s of a commit and again 1 s later; a goodbye of the old instance
  * after that cannot overtake the new one.
@@ -48,13 +52,14 @@ struct publication {
 	uint64_t announced_ms; // 0: not yet
 	uint64_t due_ms;       // when late
 	struct publication *prev,
-		*next;     // publications::queue, ::leaving or ::late, if there is work
+		*next;     // publications::queue, ::changes, ::leaving or ::late, if there is work
 	UT_hash_handle hh; // publications::by_instance
 };
 
 struct publications {
 	struct publication *by_instance;
-	struct publication *queue;   // to be announced or changed, in order
+	struct publication *queue;   // to be announced, in order
+	struct publication *changes; // announced, to be changed or replaced, in order
 	struct publication *leaving; // to be withdrawn now
 	struct publication *late;    // not yet: retiring ones, and refused ones to be tried again
 	size_t n_named;

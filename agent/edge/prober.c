@@ -124,9 +124,13 @@ static void judge(struct probe *probe, int error)
 	case EHOSTUNREACH: // no ARP answer: says nothing yet
 	case EHOSTDOWN:
 	case ETIMEDOUT:
+	case ENETUNREACH: // our own link may be back in a moment
+	case ENETDOWN:
+	case EADDRNOTAVAIL:
+	case EAGAIN:
 		again_or_silent(probe);
 		break;
-	default: // ENETUNREACH, EADDRNOTAVAIL, …: no way there from here
+	default: // EACCES, …: no way there from here
 		finish(probe, LIVENESS_SILENT);
 		break;
 	}

@@ -16,7 +16,7 @@
 #include "model/peers.h"
 
 #define PROBER_TIMEOUT_MS 4000
-#define PROBER_AT_ONCE 16
+#define PROBER_AT_ONCE 128       // a host of many nodes that is silent must not hold up the others
 #define PROBER_QUEUE_MAX 8192    // one for each instance that can be known
 #define PROBER_PER_TARGET_MS 200 // the least time between two connects to one address and port
 #define PROBER_PER_SECOND 100    // connects in total

@@ -120,6 +120,7 @@ static void unpublish(struct agent *agent, struct local *local, unsigned slot)
 	if (local->adverts[slot] != NULL) {
 		retire(agent, local->adverts[slot]);
 		local->adverts[slot] = NULL;
+		agent->adverts.n_instances--;
 	}
 }
 
@@ -158,6 +159,8 @@ static void publish(struct agent *agent, struct local *local, unsigned slot)
 	mark(agent, advert);
 	if (old != NULL) {
 		retire(agent, old);
+	} else {
+		agent->adverts.n_instances++;
 	}
 }
 
@@ -197,14 +200,16 @@ static void start_waiting(struct agent *agent, struct local *local)
 	DL_APPEND(adverts->waiting, local);
 	adverts->n_waiting++;
 	if (log_limit_pass(&adverts->overflows, clock_now_ms(), &suppressed)) {
-		log_warn("More than %d nodes: the others are known on this host only. others=%u",
-			 AGENT_ADVERTS_MAX, adverts->n_waiting);
+		log_warn("%u nodes are advertised: the others are known on this host only. "
+			 "others=%u",
+			 adverts->n_nodes, adverts->n_waiting);
 	}
 }
 
 static bool is_full(const struct adverts *adverts)
 {
-	return adverts->n_nodes >= AGENT_ADVERTS_MAX;
+	return adverts->n_nodes >= AGENT_ADVERTS_MAX ||
+	       adverts->n_instances + REGISTRY_FAMILIES > AGENT_INSTANCES_MAX;
 }
 
 // Those who wait come in their order.

@@ -164,8 +164,7 @@ bool agent_is_own_host(struct agent *agent, struct ep_str host)
 	if (node_host_equals(host, own) || node_host_equals(host, short_of(own))) {
 		return true;
 	}
-	return agent->lan.state == LINK_STATE_RUNNING &&
-	       node_host_equals(host, str_of(agent->lan.text));
+	return node_host_equals(host, str_of(agent->lan.host));
 }
 
 static void name_yourself(struct agent *agent)

@@ -47,6 +47,7 @@ struct adverts {
 	struct advert *leaving; // … and then these, to be withdrawn
 	struct local *waiting;  // for room
 	uint32_t n_nodes;       // advertised
+	uint32_t n_instances;   // of these nodes
 	uint32_t n_waiting;
 	uint16_t ttl_s;
 	bool is_reset_due, is_end_due; // a new discovery process is told everything
@@ -62,6 +63,7 @@ struct interface_name {
 struct lan {
 	enum link_state state;
 	char text[LINK_TEXT_MAX];
+	char host[LINK_TEXT_MAX]; // as Avahi last called us
 	bool is_browsing;
 	bool is_ask_due;
 	uint64_t asked_ms; // 0: never

@@ -176,6 +176,9 @@ static void handle_state(struct agent *agent, const struct link_msg *msg)
 {
 	agent->lan.state = (enum link_state)msg->state;
 	memcpy(agent->lan.text, msg->text, sizeof(agent->lan.text));
+	if (msg->state == LINK_STATE_RUNNING) {
+		memcpy(agent->lan.host, msg->text, sizeof(agent->lan.host));
+	}
 }
 
 static void go_dark(struct agent *agent, uint64_t now_ms)

@@ -165,7 +165,10 @@ parse_text(fallback, <<"false">>) ->
 parse_text(socket, Path) when Path =/= <<>>, byte_size(Path) =< ?PATH_MAX ->
     {ok, unicode:characters_to_list(Path)};
 parse_text(cluster, Cluster) when Cluster =/= <<>>, byte_size(Cluster) =< ?CLUSTER_MAX ->
-    {ok, Cluster};
+    case is_printable(binary_to_list(Cluster)) of
+        true -> {ok, Cluster};
+        false -> bad
+    end;
 parse_text(tags, <<>>) ->
     {ok, []};
 parse_text(tags, Tags) ->
@@ -208,19 +211,25 @@ tags(Tags) ->
         false -> bad
     end.
 
-%% A key has 1 to 32 printable ASCII characters other than "="; case is ignored (RFC 6763 §6.4).
+%% A key has 1 to 32 printable ASCII characters other than "="; case is ignored (RFC 6763 §6.4). One that
+%% begins with "_" is kept for later versions. A value has no control characters.
 -spec tag_key(binary() | bad) -> string() | bad.
 tag_key(bad) ->
     bad;
 tag_key(Tag) ->
     case binary:split(Tag, <<"=">>) of
-        [Key, _] when Key =/= <<>>, byte_size(Key) =< ?TAG_KEY_MAX ->
+        [<<"_", _/binary>>, _] ->
+            bad;
+        [Key, Value] when Key =/= <<>>, byte_size(Key) =< ?TAG_KEY_MAX ->
             Text = string:to_lower(binary_to_list(Key)),
-            IsPrintable = lists:all(fun(C) -> C >= $\s andalso C =< $~ end, Text),
-            case IsPrintable andalso not lists:member(Text, ?RESERVED) of
+            HasControl = lists:any(fun(C) -> C < $\s orelse C =:= 127 end, binary_to_list(Value)),
+            case is_printable(Text) andalso not HasControl andalso not lists:member(Text, ?RESERVED) of
                 true -> Text;
                 false -> bad
             end;
         _ ->
             bad
     end.
+
+-spec is_printable([byte()]) -> boolean().
+is_printable(Text) -> lists:all(fun(C) -> C >= $\s andalso C =< $~ end, Text).

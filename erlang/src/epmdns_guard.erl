@@ -96,7 +96,7 @@ ask(Request, Otherwise) ->
 init([]) ->
     %% terminate/2 must run when net_kernel:stop/0 ends us.
     process_flag(trap_exit, true),
-    {ok, #state{creation = epmdns_vm:creation()}}.
+    {ok, #state{creation = epmdns_vm:new_creation()}}.
 
 %% @private
 -spec handle_call(term(), from(), #state{}) -> called().
@@ -213,7 +213,7 @@ registered({ok, {registered, Answer, _}}, Key, Claim, State) ->
     case Claim#claim.caller of
         %% The node goes by the creation that it was given, whatever the agent says later.
         none -> Alive;
-        _ -> answer(Key, Alive#state{creation = Creation})
+        _ -> answer(Key, Alive#state{creation = epmdns_vm:keep_creation(Creation)})
     end;
 registered({error, {duplicate_name, _}}, Key, #claim{caller = {From, Timer}}, State) ->
     _ = erlang:cancel_timer(Timer),

@@ -9,9 +9,10 @@
 
 -export([node_bytes/2, host/1]).
 -export([carriers/0, family/1, registration/2, dist_high/0, software/0]).
--export([creation/0, owner/0]).
+-export([new_creation/0, keep_creation/1, creation/0, owner/0]).
 -export([is_net_kernel/0, is_setup/0]).
 
+-define(CREATION, {epmdns, creation}).
 -define(OWNER, {epmdns, owner}).
 -define(OWNER_LEN, 16).
 -define(NODE_MAX, 255).
@@ -183,13 +184,27 @@ release() ->
 software() ->
     list_to_binary(["epmdns, Erlang/OTP ", erlang:system_info(otp_release)]).
 
-%% @doc A creation for a node: random, so that no two lives of a node share one; 0 to 3 mean other
-%% things.
+%% @doc A creation for a new life of the node, kept for creation/0: random, so that no two lives share
+%% one; 0 to 3 mean other things.
+-spec new_creation() -> 4..16#FFFFFFFF.
+new_creation() ->
+    case entropy(4) of
+        <<Creation:32>> when Creation >= 4 -> keep_creation(Creation);
+        _ -> new_creation()
+    end.
+
+%% @doc The creation that the node goes by from now on.
+-spec keep_creation(4..16#FFFFFFFF) -> 4..16#FFFFFFFF.
+keep_creation(Creation) ->
+    persistent_term:put(?CREATION, Creation),
+    Creation.
+
+%% @doc The creation of the node, for those who cannot wait for the guard to say it.
 -spec creation() -> 4..16#FFFFFFFF.
 creation() ->
-    case entropy(4) of
-        <<Creation:32>> when Creation >= 4 -> Creation;
-        _ -> creation()
+    case persistent_term:get(?CREATION, none) of
+        none -> new_creation();
+        Creation -> Creation
     end.
 
 %% @doc Who we are to the agent: 16 random bytes, the same for the life of the VM.

@@ -89,6 +89,22 @@ static void publications_change_in_place_when_only_the_ttl_differs(void **state)
 	publications_fini(&all);
 }
 
+static void publications_announce_a_new_one_before_changes_of_others(void **state)
+{
+	struct publications all = {0};
+	struct link_msg longer = message("a~1", 60);
+
+	(void)state;
+	put(&all, "a~1");
+	do_next(&all, 0, "a~1", PUBLICATION_PUBLISH);
+	assert_int_equal(publications_put(&all, &longer), 0);
+	put(&all, "b~1");
+	do_next(&all, 0, "b~1", PUBLICATION_PUBLISH);
+	do_next(&all, 0, "a~1", PUBLICATION_CHANGE);
+	assert_null(publications_next(&all, 0));
+	publications_fini(&all);
+}
+
 static void publications_leave_at_once_when_nothing_follows(void **state)
 {
 	struct publications all = {0};
@@ -264,6 +280,7 @@ int main(void)
 		cmocka_unit_test(publications_are_worked_off_in_order),
 		cmocka_unit_test(publications_say_same_when_repeated),
 		cmocka_unit_test(publications_change_in_place_when_only_the_ttl_differs),
+		cmocka_unit_test(publications_announce_a_new_one_before_changes_of_others),
 		cmocka_unit_test(publications_leave_at_once_when_nothing_follows),
 		cmocka_unit_test(publications_retire_when_the_successor_has_been_announced_twice),
 		cmocka_unit_test(publications_retire_when_the_successor_is_gone_or_refused),
