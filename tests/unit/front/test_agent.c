@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "agent_story.h"
+#include "mediator/limits.h"
 
 #define INET EP_FAMILY_INET
 #define INET6 EP_FAMILY_INET6
@@ -299,16 +300,16 @@ static void agent_says_when_there_are_too_few_descriptors_and_keeps_some_back(vo
 
 	(void)state;
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-	limit = (struct rlimit){264, before.rlim_max};
+	limit = (struct rlimit){AGENT_DESCRIPTORS + 200, before.rlim_max};
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	story = story_new();
 	talker = story_client(story);
-	assert_string_equal(stat_of(talker, "fd_limit"), "264");
+	assert_string_equal(stat_of(talker, "fd_limit"), "392");
 	assert_string_equal(stat_of(talker, "sessions_max"), "200");
 	talker_free(talker);
 	story_free(story);
-	if (before.rlim_max >= 20544) {
-		limit.rlim_cur = 20544;
+	if (before.rlim_max >= AGENT_SESSIONS_MAX + AGENT_DESCRIPTORS) {
+		limit.rlim_cur = AGENT_SESSIONS_MAX + AGENT_DESCRIPTORS;
 		assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 		story = story_new();
 		talker = story_client(story);
