@@ -40,8 +40,8 @@ enum link_op {
 			 // place
 	LINK_WITHDRAW,   // ref.instance
 	LINK_END,        // all is told: withdraw what was not named since LINK_RESET
-	LINK_ASK,     // put a fresh PTR question on every link (class 0x8001; avahi.md finding 3)
-	LINK_RESOLVE, // ref: resolve again
+	LINK_ASK,        // put a fresh PTR question on every link (class 0x8001: asker.h)
+	LINK_RESOLVE,    // ref: resolve again
 	// both
 	LINK_SYNC = 64, // number: front asks, child echoes once everything before is done
 };

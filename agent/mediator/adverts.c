@@ -274,7 +274,7 @@ void adverts_update_ttl(struct agent *agent)
 	uint16_t ideal = ideal_ttl(agent);
 	struct advert *advert, *next;
 
-	// Changing it costs nothing on the network (avahi.md §10, finding 7), but do not dither.
+	// Changing it sends nothing until the next answer, but do not dither.
 	if (adverts->ttl_s != 0 && ideal * 2 < adverts->ttl_s * 3 &&
 	    adverts->ttl_s * 2 < ideal * 3) {
 		return;
