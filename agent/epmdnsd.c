@@ -20,12 +20,12 @@
 #include "base/sd.h"
 #include "base/xalloc.h"
 #include "edge/listener.h"
+#include "edge/wire.h"
 #include "mediator/agent.h"
 #include "mediator/limits.h"
 
 #define EXIT_USAGE 2
-#define EXIT_RESTART 75  // EX_TEMPFAIL: replaced on disk, start me again
-#define INTERFACES_MAX 8 // what the discovery process takes, too
+#define EXIT_RESTART 75 // EX_TEMPFAIL: replaced on disk, start me again
 #define TTL_MIN_S 5
 #define TTL_MAX_S 4500
 
@@ -33,7 +33,7 @@ struct options {
 	const char *socket;
 	const char *discovery_program;
 	const char *log_level;
-	const char *interfaces[INTERFACES_MAX];
+	const char *interfaces[LINK_INTERFACES_MAX];
 	unsigned n_interfaces;
 	mode_t socket_mode; // 0: by the path
 	uint16_t ttl_s;
@@ -159,7 +159,7 @@ static int parse_options(int argc, char **argv, struct options *options)
 			if (optarg[0] == '\0' || strlen(optarg) >= IFNAMSIZ) {
 				return usage("--interface: \"%s\" is no interface's name", optarg);
 			}
-			if (options->n_interfaces == INTERFACES_MAX) {
+			if (options->n_interfaces == LINK_INTERFACES_MAX) {
 				return usage("--interface %s: too many interfaces", optarg);
 			}
 			options->interfaces[options->n_interfaces++] = optarg;
@@ -338,7 +338,7 @@ static void serve(struct event_base *base, struct agent *agent, int fd)
 int main(int argc, char **argv)
 {
 	struct options options = {.discovery_program = environment("EPMDNS_DISCOVERY_PROGRAM")};
-	char *discovery_argv[2 + 2 + 2 * INTERFACES_MAX + 1] = {0};
+	char *discovery_argv[2 + 2 + 2 * LINK_INTERFACES_MAX + 1] = {0};
 	struct agent_config config;
 	struct listener listener;
 	struct event_base *base;

@@ -27,8 +27,8 @@
 
 struct interfaces {
 	size_t n;
-	char names[INTERFACES_MAX][LINK_IFNAME_MAX];
-	int32_t numbers[INTERFACES_MAX]; // 0: missing
+	char names[LINK_INTERFACES_MAX][LINK_IFNAME_MAX];
+	int32_t numbers[LINK_INTERFACES_MAX]; // 0: missing
 	int netlink;
 	struct event *on_link;
 	struct event *settled;
@@ -65,7 +65,7 @@ int interfaces_name(struct interfaces *interfaces, const char *name)
 {
 	size_t len = strlen(name);
 
-	if (len == 0 || len >= LINK_IFNAME_MAX || interfaces->n == INTERFACES_MAX) {
+	if (len == 0 || len >= LINK_IFNAME_MAX || interfaces->n == LINK_INTERFACES_MAX) {
 		return -EINVAL;
 	}
 	memcpy(interfaces->names[interfaces->n], name, len + 1);
@@ -133,7 +133,7 @@ int interfaces_watch(struct interfaces *interfaces, struct event_base *base,
 	return 0;
 }
 
-size_t interfaces_publish_on(const struct interfaces *interfaces, int32_t on[INTERFACES_MAX])
+size_t interfaces_publish_on(const struct interfaces *interfaces, int32_t on[LINK_INTERFACES_MAX])
 {
 	size_t n = 0;
 

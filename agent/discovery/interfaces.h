@@ -14,7 +14,6 @@
 #include "edge/wire.h"
 
 // Four records for each must fit into an entry group of Avahi, which holds 32.
-#define INTERFACES_MAX 8
 
 struct event_base;
 struct interfaces;
@@ -36,7 +35,7 @@ int interfaces_watch(struct interfaces *interfaces, struct event_base *base,
  * interfaces_publish_on(): the numbers of the named interfaces that exist; the single -1
  * (AVAHI_IF_UNSPEC) when all are meant. Return: how many.
  */
-size_t interfaces_publish_on(const struct interfaces *interfaces, int32_t on[INTERFACES_MAX]);
+size_t interfaces_publish_on(const struct interfaces *interfaces, int32_t on[LINK_INTERFACES_MAX]);
 // interfaces_accept(): is what is heard there of interest? Its name is filled in.
 bool interfaces_accept(const struct interfaces *interfaces, int32_t ifindex,
 		       char name[LINK_IFNAME_MAX]);

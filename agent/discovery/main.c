@@ -177,7 +177,7 @@ static int parse_options(struct program *program, int argc, char **argv)
 		case 'i':
 			if (interfaces_name(program->interfaces, optarg) < 0) {
 				log_error("Not an interface's name, or more than %d of them: %s.",
-					  INTERFACES_MAX, optarg);
+					  LINK_INTERFACES_MAX, optarg);
 				return -EINVAL;
 			}
 			break;

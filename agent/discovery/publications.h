@@ -18,10 +18,10 @@
 #include "edge/wire.h"
 
 /*
- * Named at one time. The front has at most 768 instances (mediator/limits.h) and names new ones
- * before the old are withdrawn. What Avahi then refuses for the moment is tried again.
+ * Named at one time: the front names a new instance before it withdraws the old, and may do so for
+ * all, and a node may add its other family. What Avahi refuses for the moment is tried again.
  */
-#define PUBLICATIONS_MAX 2048
+#define PUBLICATIONS_MAX (2 * LINK_INSTANCES_MAX + 512)
 /*
  * Avahi announces within 0.37 s of a commit and again 1 s later; a goodbye of the old instance
  * after that cannot overtake the new one.

@@ -43,7 +43,7 @@ static void schedule(struct publisher *publisher)
 {
 	uint64_t now_ms = clock_now_ms();
 	int64_t wait_ms = publications_wait_ms(&publisher->all, now_ms);
-	int32_t on[INTERFACES_MAX];
+	int32_t on[LINK_INTERFACES_MAX];
 	struct timeval wait;
 
 	event_del(publisher->pump);
@@ -329,7 +329,7 @@ const char *publisher_host(const struct publisher *publisher)
 
 const char *publisher_problem(const struct publisher *publisher)
 {
-	int32_t on[INTERFACES_MAX];
+	int32_t on[LINK_INTERFACES_MAX];
 
 	if (publisher->problem != NULL) {
 		return publisher->problem;

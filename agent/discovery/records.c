@@ -30,7 +30,7 @@ struct record {
 static int add(AvahiEntryGroup *group, const struct record *record, uint32_t ttl_s,
 	       const struct interfaces *interfaces)
 {
-	int32_t on[INTERFACES_MAX];
+	int32_t on[LINK_INTERFACES_MAX];
 	size_t n_on = interfaces_publish_on(interfaces, on);
 
 	if (record->n < 0) {

@@ -18,8 +18,14 @@
 #define LINK_INSTANCE_MAX 63 // bytes of a DNS label, RFC 6763 §4.1.1
 #define LINK_TXT_MAX 1024    // bytes of TXT rdata; ours stays under 800
 #define LINK_TEXT_MAX 160
-#define LINK_IFNAME_MAX 16 // IFNAMSIZ
-#define LINK_FD 3          // the child's end of the socketpair
+#define LINK_IFNAME_MAX 16    // IFNAMSIZ
+#define LINK_FD 3             // the child's end of the socketpair
+#define LINK_INTERFACES_MAX 8 // that can be named by option
+/*
+ * Nodes are let in to be published up to so many instances. Avahi has 1024 objects for a client:
+ * the rest is for what is replaced and not yet withdrawn.
+ */
+#define LINK_INSTANCES_MAX 768
 
 enum link_op {
 	// child to front

@@ -27,7 +27,6 @@ struct advert {
 	uint8_t slot;
 	bool is_dirty;
 	bool is_told; // the discovery process knows it
-	bool is_published;
 	char instance[SERVICE_INSTANCE_MAX + 1];
 };
 
@@ -209,7 +208,7 @@ static void start_waiting(struct agent *agent, struct local *local)
 static bool is_full(const struct adverts *adverts)
 {
 	return adverts->n_nodes >= AGENT_ADVERTS_MAX ||
-	       adverts->n_instances + REGISTRY_FAMILIES > AGENT_INSTANCES_MAX;
+	       adverts->n_instances + REGISTRY_FAMILIES > LINK_INSTANCES_MAX;
 }
 
 // Those who wait come in their order.
@@ -293,7 +292,7 @@ void adverts_restart(struct agent *agent)
 	struct advert *advert, *next;
 
 	HASH_ITER (hh, adverts->by_instance, advert, next) {
-		advert->is_told = advert->is_published = false;
+		advert->is_told = false;
 		if (advert->local == NULL) {
 			free_advert(agent, advert);
 		} else {
@@ -348,18 +347,14 @@ bool adverts_next(struct agent *agent, struct link_msg *msg)
 	return true;
 }
 
-void adverts_note(struct agent *agent, const struct link_msg *msg)
+void adverts_refused(struct agent *agent, const struct link_msg *msg)
 {
 	struct advert *advert;
 	char name[SERVICE_INSTANCE_MAX * 4 + 1];
 	uint64_t suppressed;
 
 	HASH_FIND_STR(agent->adverts.by_instance, msg->ref.instance, advert);
-	if (advert == NULL) {
-		return;
-	}
-	advert->is_published = msg->op == LINK_PUBLISHED;
-	if (msg->op == LINK_REFUSED &&
+	if (advert != NULL &&
 	    log_limit_pass(&agent->adverts.refusals, clock_now_ms(), &suppressed)) {
 		log_warn("Avahi does not publish %s: %s. suppressed=%llu",
 			 log_escape(name, sizeof(name), msg->ref.instance,

@@ -137,7 +137,7 @@ void adverts_restart(struct agent *agent);
 bool adverts_next(struct agent *agent, struct link_msg *msg);
 // The number of instances on the LAN has changed.
 void adverts_update_ttl(struct agent *agent);
-void adverts_note(struct agent *agent, const struct link_msg *msg); // published or refused
+void adverts_refused(struct agent *agent, const struct link_msg *msg); // Avahi does not take it
 void adverts_free(struct agent *agent);
 
 // lan.c

@@ -225,8 +225,10 @@ static void on_message(void *user, const struct link_msg *msg)
 		log_debug("A service could not be resolved.");
 		break;
 	case LINK_PUBLISHED:
+		log_debug("A service is announced.");
+		break;
 	case LINK_REFUSED:
-		adverts_note(agent, msg);
+		adverts_refused(agent, msg);
 		break;
 	case LINK_BUILD:
 	case LINK_RESET:

@@ -14,9 +14,7 @@
 #define AGENT_NODES_PER_SESSION_MAX 64
 #define AGENT_WATCHES_PER_SESSION_MAX 8
 #define AGENT_PEERS_MAX 4096
-#define AGENT_CLAIMS_MAX 8192 // service instances heard, resolved or not
-// Avahi has 1024 objects for us: the rest is for what is replaced and not yet withdrawn.
-#define AGENT_INSTANCES_MAX 768
+#define AGENT_CLAIMS_MAX 8192    // service instances heard, resolved or not
 #define AGENT_ADVERTS_MAX 512    // nodes advertised; the rest is known on this host only
 #define AGENT_WAITS_MAX 4096     // lookups that wait for the network
 #define AGENT_MISSES_MAX 1024    // names remembered as not found

@@ -96,7 +96,7 @@ def test_list_reads_frames_that_come_in_pieces(place):
     def script(session):
         session.welcome()
         request = session.expect("list")
-        session.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+        session.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
         for byte in wire.encode("item", request.id, **ALICE) + wire.encode("done", request.id):
             session.write(bytes([byte]))
         session.until_closed()

@@ -73,15 +73,13 @@ def enter_own_network():
     return None
 
 
-class Client:
+class Client(wire.Stream):
     """A session with the agent."""
 
     def __init__(self, path, owner=None, hello=True):
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        super().__init__(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         self.socket.settimeout(DEADLINE_S)
         self.socket.connect(str(path))
-        self.rest = b""
-        self.waiting = []
         self.last_id = 0
         if hello:
             fields = {"owner": owner} if owner else {}
@@ -102,20 +100,6 @@ class Client:
             id = self.last_id = self.last_id + 1
         self.socket.sendall(wire.encode(op, id, **fields))
         return id
-
-    def receive(self):
-        """The next message, or None when the agent has closed the session."""
-        while not self.waiting:
-            try:
-                data = self.socket.recv(65536)
-            except ConnectionResetError:
-                return None
-            if not data:
-                assert not self.rest, f"cut off: {self.rest!r}"
-                return None
-            bodies, self.rest = wire.split(self.rest + data)
-            self.waiting += bodies
-        return wire.decode(self.waiting.pop(0))
 
     def answer(self, id):
         """The final answer to a request, its items collected in .items."""

@@ -287,6 +287,9 @@ def test_names_are_of_this_host_or_of_what_the_host_part_says(place):
     life.say("state", "running", "this-2.local")  # Avahi has found another host of that name
     wait_until(lambda: client.names(b"this-2.local") == mine, "the host's new name")
     assert client.names(b"this.local") == "not_found"
+    life.say("state", "connecting", "avahi-daemon is not running")
+    wait_until(lambda: client.status()["backend_state"] == "connecting", "Avahi to be away")
+    assert client.names(b"this-2.local") == mine  # it is still this host
 
 
 def test_a_watch_is_told_who_enters_its_filter_and_who_leaves(place):

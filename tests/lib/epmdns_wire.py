@@ -197,3 +197,26 @@ def split(data):
         bodies.append(data[2 : 2 + length])
         data = data[2 + length :]
     return bodies, data
+
+
+class Stream:
+    """The messages that come from a socket, one by one."""
+
+    def __init__(self, socket):
+        self.socket = socket
+        self.rest = b""
+        self.waiting = []
+
+    def receive(self):
+        """The next Message, or None when the other end has closed the session."""
+        while not self.waiting:
+            try:
+                data = self.socket.recv(65536)
+            except ConnectionResetError:
+                return None
+            if not data:
+                assert not self.rest, f"cut off: {self.rest!r}"
+                return None
+            bodies, self.rest = split(self.rest + data)
+            self.waiting += bodies
+        return decode(self.waiting.pop(0))

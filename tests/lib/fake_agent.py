@@ -25,28 +25,12 @@ import epmdns_wire as wire
 DEADLINE_S = 20.0
 
 
-class Session:
+class Session(wire.Stream):
     """One connection, from the agent's side."""
 
     def __init__(self, connection):
-        self.connection = connection
+        super().__init__(connection)
         connection.settimeout(DEADLINE_S)
-        self.rest = b""
-        self.waiting = []
-
-    def receive(self):
-        """The next request as a Message, or None when the client has closed the connection."""
-        while not self.waiting:
-            try:
-                data = self.connection.recv(65536)
-            except ConnectionResetError:
-                return None
-            if not data:
-                assert not self.rest, f"cut off: {self.rest!r}"
-                return None
-            bodies, self.rest = wire.split(self.rest + data)
-            self.waiting += bodies
-        return wire.decode(self.waiting.pop(0))
 
     def expect(self, op):
         request = self.receive()
@@ -61,7 +45,7 @@ class Session:
         self.send("error", id, code=wire.CODES[code], **({"text": text} if text else {}))
 
     def write(self, data):
-        self.connection.sendall(data)
+        self.socket.sendall(data)
 
     def welcome(self, **fields):
         """The hello exchange. Return: the hello."""

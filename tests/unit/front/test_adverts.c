@@ -291,6 +291,33 @@ static void expect_many(struct scene *scene, struct talker *talker, unsigned n)
 	free(is_told);
 }
 
+static void adverts_of_both_families_have_room_for_fewer_nodes(void **state)
+{
+	struct scene *scene = scene_new();
+	struct talker *talkers[LINK_INSTANCES_MAX / 100 + 1];
+	struct talker *talker = NULL;
+	unsigned n_talkers = 0;
+
+	(void)state;
+	expect_start(scene);
+	for (unsigned i = 0; i < LINK_INSTANCES_MAX / 2 + 6; i++) {
+		char name[16];
+
+		if (i % 50 == 0) {
+			talker = talkers[n_talkers++] = story_client(scene->story);
+		}
+		snprintf(name, sizeof(name), "n%u@h", i);
+		register_node(talker, (struct node){.name = name});
+		register_node(talker, (struct node){.name = name, .carrier = EP_CARRIER_INET6_TCP});
+	}
+	assert_string_equal(stat_of(talker, "advertised"), "384");
+	assert_string_equal(stat_of(talker, "not_advertised"), "6");
+	while (n_talkers > 0) {
+		talker_free(talkers[--n_talkers]);
+	}
+	scene_free(scene);
+}
+
 static void adverts_of_more_nodes_than_there_is_room_for_wait_their_turn(void **state)
 {
 	struct scene *scene = scene_new();
@@ -434,6 +461,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(adverts_are_of_each_family_and_of_what_the_lan_can_use),
 		cmocka_unit_test(adverts_replace_an_instance_by_publishing_the_next_one_first),
 		cmocka_unit_test(adverts_are_all_told_to_a_new_child),
+		cmocka_unit_test(adverts_of_both_families_have_room_for_fewer_nodes),
 		cmocka_unit_test(adverts_of_more_nodes_than_there_is_room_for_wait_their_turn),
 		cmocka_unit_test(adverts_live_longer_when_there_are_more),
 		cmocka_unit_test(adverts_are_of_one_node_each_even_if_instance_names_collide),
