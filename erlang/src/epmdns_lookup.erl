@@ -17,6 +17,8 @@
 %% In net_kernel every millisecond is the whole node's.
 -define(NET_KERNEL_MS, 200).
 -define(NAMES_MS, 2000).
+%% The first question finds no session, and the session may find an agent that is just ending.
+-define(STARTS, 2).
 
 -type found() :: {inet:ip_address(), inet:port_number(), DistHigh :: 0..65535}.
 -type urgency() :: now | setup | patient.
@@ -67,13 +69,22 @@ reason({ok, _}) -> bad_answer.
 
 -spec ask(epmdns_proto:op(), epmdns_proto:fields(), epmdns_session:terms()) ->
     epmdns_session:result().
-ask(Op, Fields, Terms) ->
-    case epmdns_session:call(?SESSION, Op, Fields, Terms) of
-        {error, unavailable} ->
+ask(Op, Fields, {TimeoutMs, Manner}) ->
+    ask(Op, Fields, Manner, now_ms() + TimeoutMs, ?STARTS).
+
+-spec ask(
+    epmdns_proto:op(), epmdns_proto:fields(), epmdns_session:manner(), integer(), non_neg_integer()
+) -> epmdns_session:result().
+ask(Op, Fields, Manner, DeadlineMs, Starts) ->
+    case epmdns_session:call(?SESSION, Op, Fields, {max(1, DeadlineMs - now_ms()), Manner}) of
+        {error, unavailable} when Starts > 0 ->
             %% None yet, or the agent went away and may be back. The loser of a race to start it
             %% finds the winner's.
             _ = epmdns_session:start(?SESSION),
-            epmdns_session:call(?SESSION, Op, Fields, Terms);
+            ask(Op, Fields, Manner, DeadlineMs, Starts - 1);
         Result ->
             Result
     end.
+
+-spec now_ms() -> integer().
+now_ms() -> erlang:monotonic_time(millisecond).

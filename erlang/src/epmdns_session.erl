@@ -12,7 +12,7 @@
 
 -export([start/1, start_monitor/1, stop/1, call/4, request/5]).
 -export([init/1, handle_continue/2, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
--export_type([answer/0, result/0, terms/0]).
+-export_type([answer/0, result/0, manner/0, terms/0]).
 
 -type answer() ::
     {epmdns_proto:op(), epmdns_proto:fields(), Items :: [epmdns_proto:fields()]}.
@@ -21,7 +21,8 @@
     | {error, {epmdns_proto:code(), Text :: binary()}}
     | {error, timeout | unavailable}.
 -type manner() :: patient | impatient | {watch, Packed :: binary()}.
-%% `impatient': not at all while the agent owes an answer past its deadline.
+%% `impatient': at once or not at all. Neither asked while the agent owes an answer past its deadline,
+%% nor made to stand in line.
 %% `{watch, Packed}': when the node is found, and the calling process fails within the time that a
 %% connect takes, send this hint.
 -type terms() :: {TimeoutMs :: pos_integer(), manner()}.
@@ -31,6 +32,8 @@
 %% What sends faster than we take it is told to wait by the kernel, and not kept in our mailbox.
 -define(ACTIVE, 100).
 -define(SEND_TIMEOUT_MS, 100).
+%% Of the requests that may be unanswered, so many places are for the impatient alone.
+-define(IMPATIENT, 8).
 %% Callers wait this much longer than their request: the deadline is ours to keep.
 -define(GRACE_MS, 100).
 -define(STOP_MS, 100).
@@ -166,6 +169,14 @@ hello(#state{owner = Owner}) ->
 -spec handle_call(term(), from(), #state{}) -> next() | {reply, result(), #state{}}.
 handle_call({_, _, _, impatient}, _, #state{is_stalled = true} = State) ->
     {reply, {error, timeout}, State};
+handle_call({Op, Packed, TimeoutMs, impatient}, From, State) ->
+    case has_place(impatient, State) of
+        true ->
+            Request = #request{client = {call, From}, op = Op, packed = Packed, manner = impatient},
+            send_now(with_deadline(TimeoutMs, Request, State), State);
+        false ->
+            {reply, {error, timeout}, State}
+    end;
 handle_call({Op, Packed, TimeoutMs, Manner}, From, State) ->
     Request = #request{client = {call, From}, op = Op, packed = Packed, manner = Manner},
     submit(with_deadline(TimeoutMs, Request, State), State).
@@ -212,25 +223,44 @@ with_deadline(TimeoutMs, Request, #state{next_id = Id}) ->
 submit(Request, #state{next_id = Id, waiting = Waiting} = State) ->
     send_waiting(State#state{next_id = next(Id), waiting = queue:in({Id, Request}, Waiting)}).
 
+%% Ahead of all that wait.
+-spec send_now(#request{}, #state{}) -> next().
+send_now(Request, #state{next_id = Id} = State) ->
+    case send(Id, Request, State#state{next_id = next(Id)}) of
+        {ok, Sent} -> {noreply, Sent};
+        {error, Reason} -> {stop, {shutdown, Reason}, State}
+    end.
+
 %% 0 is the agent's, for a request whose id it could not read.
 -spec next(epmdns_proto:id()) -> epmdns_proto:id().
 next(16#FFFFFFFF) -> 1;
 next(Id) -> Id + 1.
 
-%% The agent refuses more than so many unanswered requests of one session: the rest waits here.
 -spec send_waiting(#state{}) -> next().
-send_waiting(#state{unanswered = Unanswered, waiting = Waiting, socket = Socket} = State) ->
-    case map_size(Unanswered) < epmdns_proto:in_flight_max() andalso queue:out(Waiting) of
-        {{value, {Id, #request{op = Op, packed = Packed} = Request}}, Rest} ->
-            case gen_tcp:send(Socket, epmdns_proto:frame(Op, Id, Packed)) of
-                ok ->
-                    Sent = Unanswered#{Id => Request},
-                    send_waiting(State#state{unanswered = Sent, waiting = Rest});
-                {error, Reason} ->
-                    {stop, {shutdown, Reason}, State}
+send_waiting(#state{waiting = Waiting} = State) ->
+    case has_place(patient, State) andalso queue:out(Waiting) of
+        {{value, {Id, Request}}, Rest} ->
+            case send(Id, Request, State) of
+                {ok, Sent} -> send_waiting(Sent#state{waiting = Rest});
+                {error, Reason} -> {stop, {shutdown, Reason}, State}
             end;
         _ ->
             {noreply, State}
+    end.
+
+%% The agent refuses more than so many unanswered requests of one session: the rest waits here.
+-spec has_place(manner(), #state{}) -> boolean().
+has_place(impatient, #state{unanswered = Unanswered}) ->
+    map_size(Unanswered) < epmdns_proto:in_flight_max();
+has_place(_, #state{unanswered = Unanswered}) ->
+    map_size(Unanswered) < epmdns_proto:in_flight_max() - ?IMPATIENT.
+
+-spec send(epmdns_proto:id(), #request{}, #state{}) -> {ok, #state{}} | {error, term()}.
+send(Id, Request, #state{socket = Socket, unanswered = Unanswered} = State) ->
+    #request{op = Op, packed = Packed} = Request,
+    case gen_tcp:send(Socket, epmdns_proto:frame(Op, Id, Packed)) of
+        ok -> {ok, State#state{unanswered = Unanswered#{Id => Request}}};
+        {error, _} = Error -> Error
     end.
 
 -spec answered(epmdns_proto:op(), epmdns_proto:id(), epmdns_proto:fields(), #state{}) -> next().

@@ -5,14 +5,15 @@
 %%
 %% A script maps the number of a connection (from 1), a request {Op, Id, Fields} and what was seen
 %% before it (latest first) to what is done, in order: {Op, Id, Fields} is sent as a frame,
-%% {raw, Bytes} as it is, and close closes.
+%% {raw, Bytes} as it is, close closes, and {later, Ms, Action} is done later.
 -module(epmdns_fake).
 -behaviour(gen_server).
 
 -export([start/1, start/2, stop/1, script/2, seen/1, await/2, drop/1, tell/3, connections/1]).
--export([silent/3, agent/1, registry/3, refusing/1, answering/1]).
+-export([silent/3, agent/1, registry/3, refusing/1, answering/1, cut/1]).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2]).
 
+%% connections: #{Socket => {Number, Bytes of a request that is not complete}}
 -record(state, {listen, script, connections = #{}, next = 1, seen = [], waiting = none}).
 
 -define(AWAIT_MS, 10000).
@@ -107,10 +108,31 @@ answering(Answer) ->
         (_, {_, Id, _}, _) -> [Answer(Id)]
     end.
 
+%% Of an agent's answers, the first Cut bytes, and then the end of the connection.
+cut(Cut) ->
+    Answer = agent(#{<<"a@b">> => {{127, 0, 0, 1}, 4711}}),
+    fun(Number, {Op, _, _} = Request, Seen) ->
+        Before = iolist_size([answer_bytes(Answer(Number, {hello, 1, #{}}, [])) || Op =/= hello]),
+        Bytes = answer_bytes(Answer(Number, Request, Seen)),
+        case Cut - Before of
+            %% The connection is closed already.
+            Left when Left < 0 -> [];
+            Left when Left < byte_size(Bytes) -> [{raw, binary:part(Bytes, 0, Left)}, close];
+            _ -> [{raw, Bytes}]
+        end
+    end.
+
+answer_bytes(Answers) ->
+    << <<(frame(Op, Id, Fields))/binary>> || {Op, Id, Fields} <- Answers >>.
+
+frame(Op, Id, Fields) ->
+    Body = epmdns_proto:encode(Op, Id, Fields),
+    <<(byte_size(Body)):16, Body/binary>>.
+
 init({Path, Script}) ->
     _ = file:delete(Path),
     ok = filelib:ensure_dir(Path),
-    Options = [binary, {packet, 2}, {active, false}, {backlog, 128}],
+    Options = [binary, {active, false}, {backlog, 128}],
     {ok, Listen} = gen_tcp:listen(0, [{ifaddr, {local, Path}} | Options]),
     Self = self(),
     _ = spawn_link(fun() -> accept(Self, Listen) end),
@@ -138,7 +160,8 @@ handle_call(drop, _, State) ->
 handle_call(connections, _, State) ->
     {reply, maps:size(State#state.connections), State};
 handle_call({tell, Number, Action}, _, State) ->
-    [act(Action, Socket) || {Socket, N} <- maps:to_list(State#state.connections), N =:= Number],
+    Connections = maps:to_list(State#state.connections),
+    [act(Action, Socket) || {Socket, {N, _}} <- Connections, N =:= Number],
     {reply, ok, State}.
 
 handle_cast(_, State) ->
@@ -146,30 +169,41 @@ handle_cast(_, State) ->
 
 handle_info({accepted, Socket}, #state{connections = Connections, next = Number} = State) ->
     _ = inet:setopts(Socket, [{active, true}]),
-    {noreply, State#state{connections = Connections#{Socket => Number}, next = Number + 1}};
-handle_info({tcp, Socket, Body}, #state{connections = Connections, script = Script} = State) ->
-    Number = maps:get(Socket, Connections, gone),
-    case epmdns_proto:decode(Body) of
-        {ok, {Op, _, Fields} = Request} ->
-            [act(Action, Socket) || Action <- Script(Number, Request, State#state.seen)],
-            {noreply, see({Number, Op, Fields}, State)};
-        {error, _, _, _, _} ->
-            %% What comes after we have sent raw bytes has its length before it.
+    New = Connections#{Socket => {Number, <<>>}},
+    {noreply, State#state{connections = New, next = Number + 1}};
+handle_info({tcp, Socket, Bytes}, #state{connections = Connections} = State) ->
+    case Connections of
+        #{Socket := {Number, Begun}} ->
+            {Rest, Done} = requests(<<Begun/binary, Bytes/binary>>, Socket, Number, State),
+            {noreply, Done#state{connections = Connections#{Socket := {Number, Rest}}}};
+        _ ->
             {noreply, State}
     end;
 handle_info({tcp_closed, Socket}, #state{connections = Connections} = State) ->
-    Number = maps:get(Socket, Connections, gone),
+    {Number, _} = maps:get(Socket, Connections, {gone, <<>>}),
     {noreply, see({Number, closed}, State#state{connections = maps:remove(Socket, Connections)})};
+handle_info({later, Socket, Action}, State) ->
+    act(Action, Socket),
+    {noreply, State};
 handle_info(_, State) ->
     {noreply, State}.
 
+requests(<<Length:16, Body:Length/binary, Rest/binary>>, Socket, Number, State) ->
+    {ok, {Op, _, Fields} = Request} = epmdns_proto:decode(Body),
+    Actions = (State#state.script)(Number, Request, State#state.seen),
+    [act(Action, Socket) || Action <- Actions],
+    requests(Rest, Socket, Number, see({Number, Op, Fields}, State));
+requests(Rest, _, _, State) ->
+    {Rest, State}.
+
+act({later, Ms, Action}, Socket) ->
+    erlang:send_after(Ms, self(), {later, Socket, Action});
 act({raw, Bytes}, Socket) ->
-    _ = inet:setopts(Socket, [{packet, raw}]),
     gen_tcp:send(Socket, Bytes);
 act(close, Socket) ->
     gen_tcp:shutdown(Socket, write);
 act({Op, Id, Fields}, Socket) ->
-    gen_tcp:send(Socket, epmdns_proto:encode(Op, Id, Fields)).
+    gen_tcp:send(Socket, frame(Op, Id, Fields)).
 
 see(Event, #state{seen = Seen} = State) ->
     check(State#state{seen = [Event | Seen]}).

@@ -8,6 +8,8 @@
 -import(epmdns_testlib, [until/1, timed/1]).
 
 -define(LOCALHOST, {127, 0, 0, 1}).
+%% Of the 64 requests that may be unanswered, 8 are for the impatient.
+-define(PIPELINED, 56).
 
 session_test_() ->
     epmdns_testlib:cases([
@@ -18,10 +20,12 @@ session_test_() ->
         {"a silent agent is a timeout", fun silent/1},
         {"a late answer reaches nobody", fun late/1},
         {"who is impatient does not ask an agent that owes an answer", fun impatient/1},
-        {"requests of many processes are pipelined, 64 at a time", fun pipelined/1},
+        {"requests of many processes are pipelined, 56 at a time", fun pipelined/1},
+        {"who is impatient does not stand in line", fun no_line/1},
         {"requests that waited their turn in vain time out", fun waited/1},
         {"an agent of another version is refused", fun other_version/1},
         {"garbage ends the session", fun garbage/1},
+        {"an agent that ends within an answer is asked again", fun cut/1},
         {"after the end of an agent the next question finds the next one", fun closed/1},
         {"the first socket that accepts is taken", fun first_socket/1},
         {"a connecting process that fails is a hint", fun hint/1},
@@ -95,20 +99,49 @@ pipelined(Path) ->
     Self = self(),
     Numbers = lists:seq(1, 200),
     _ = [spawn_link(fun() -> Self ! {N, lookup(numbered(N))} end) || N <- Numbers],
-    64 = epmdns_fake:await(Fake, fun(Seen) ->
-        length([lookup || {_, lookup, _} <- Seen]) =:= 64 andalso 64
-    end),
-    ?assertEqual(64, length([lookup || {_, lookup, _} <- epmdns_fake:seen(Fake)])),
+    ?assertEqual(?PIPELINED, pipelined_lookups(Fake)),
     Nodes = maps:from_list([{numbered(N), {?LOCALHOST, N}} || N <- Numbers]),
     epmdns_fake:script(Fake, epmdns_fake:agent(Nodes)),
-    %% The first 64 are answered now, last first; each answer makes room for another request.
+    %% The first are answered now, last first; each answer makes room for another request.
     Where = #{address => [<<127, 0, 0, 1>>], port => 9999, dist_high => 6, dist_low => 5},
-    [epmdns_fake:tell(Fake, 1, {found, Id, Where}) || Id <- lists:seq(65, 2, -1)],
+    [epmdns_fake:tell(Fake, 1, {found, Id, Where}) || Id <- lists:seq(?PIPELINED + 1, 2, -1)],
     Answers = answers(Numbers),
     Ports = [Port || {_, {ok, {_, Port, 6}}} <- Answers, Port =:= 9999],
-    ?assertEqual(64, length(Ports)),
+    ?assertEqual(?PIPELINED, length(Ports)),
     %% Those asked later were answered by their own name.
-    ?assertEqual(200 - 64, length([N || {N, {ok, {_, N, 6}}} <- Answers])),
+    ?assertEqual(200 - ?PIPELINED, length([N || {N, {ok, {_, N, 6}}} <- Answers])),
+    epmdns_fake:stop(Fake).
+
+%% Wait until as many lookups are unanswered as may be.
+pipelined_lookups(Fake) ->
+    epmdns_fake:await(Fake, fun(Seen) ->
+        Lookups = length([lookup || {_, lookup, _} <- Seen]),
+        Lookups >= ?PIPELINED andalso Lookups
+    end).
+
+%% net_kernel's question is answered while more wait for the network than the agent takes at once.
+no_line(Path) ->
+    Fake = epmdns_fake:start(Path, fun
+        (_, {lookup, _, #{timeout_ms := _}}, _) -> [];
+        (Connection, Request, Seen) -> (epmdns_fake:agent(#{}))(Connection, Request, Seen)
+    end),
+    {error, not_found} = epmdns_lookup:node(<<"a@b">>, inet, now),
+    Fields = #{node => <<"a@b">>, family => 4, timeout_ms => 500},
+    Wait = fun() -> epmdns_session:call(epmdns_lookup, lookup, Fields, {30000, patient}) end,
+    Waiting = [spawn(Wait) || _ <- lists:seq(1, 200)],
+    _ = pipelined_lookups(Fake),
+    Now = fun() -> epmdns_lookup:node(<<"a@b">>, inet, now) end,
+    ?assertEqual([{error, not_found}], lists:usort([Now() || _ <- lists:seq(1, 20)])),
+    %% Where there is no place for it, it does not wait for one.
+    epmdns_fake:script(Fake, fun epmdns_fake:silent/3),
+    More = [spawn(Now) || _ <- lists:seq(1, 8)],
+    _ = epmdns_fake:await(Fake, fun(Seen) ->
+        length([lookup || {_, lookup, _} <- Seen]) =:= 1 + ?PIPELINED + 20 + 8
+    end),
+    {Ms, Answer} = timed(Now),
+    ?assertEqual({error, timeout}, Answer),
+    ?assert(Ms < 100),
+    [exit(Pid, kill) || Pid <- Waiting ++ More],
     epmdns_fake:stop(Fake).
 
 waited(Path) ->
@@ -118,7 +151,7 @@ waited(Path) ->
     _ = [spawn_link(fun() -> Self ! {N, lookup(<<"a@b">>)} end) || N <- Numbers],
     ?assertEqual([{N, {error, timeout}} || N <- Numbers], answers(Numbers)),
     %% hello is unanswered too
-    ?assertEqual(64, length(epmdns_fake:seen(Fake))),
+    ?assertEqual(?PIPELINED, length(epmdns_fake:seen(Fake))),
     epmdns_fake:stop(Fake).
 
 other_version(Path) ->
@@ -146,6 +179,32 @@ garbage(Path) ->
             <<0, 5, 255, 0, 0, 0, 0>>
         ]
     ].
+
+%% At each byte of welcome and found, and of welcome, item and done.
+cut(Path) ->
+    Ask = [
+        {41, fun() -> {ok, {?LOCALHOST, 4711, 6}} = lookup(<<"a@b">>) end},
+        {37, fun() -> {ok, [{<<"a@b">>, 4711}]} = epmdns_lookup:names(local) end}
+    ],
+    [
+        begin
+            Script = fun(Number, Request, Seen) ->
+                Cut = case Number of 1 -> Bytes; _ -> 1000 end,
+                (epmdns_fake:cut(Cut))(Number, Request, Seen)
+            end,
+            Fake = epmdns_fake:start(Path, Script),
+            {ok, _} = Fun(),
+            %% Was it not cut before its end?
+            ?assertEqual({Bytes, 2}, {Bytes, element(1, last_request(Fake))}),
+            ?assertEqual({messages, []}, process_info(self(), messages)),
+            epmdns_lookup:stop(),
+            epmdns_fake:stop(Fake)
+        end
+     || {Length, Fun} <- Ask, Bytes <- lists:seq(0, Length - 1)
+    ].
+
+last_request(Fake) ->
+    lists:last([{Number, Op} || {Number, Op, _} <- epmdns_fake:seen(Fake)]).
 
 closed(Path) ->
     First = epmdns_fake:start(Path),
