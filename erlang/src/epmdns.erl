@@ -43,6 +43,7 @@ start_link() ->
     %% call_epmd_function/3).
     Modules = [
         epmdns_config,
+        epmdns_epmd,
         epmdns_guard,
         epmdns_lookup,
         epmdns_proto,
@@ -60,13 +61,17 @@ start_link() ->
 stop() ->
     soft(ok, fun epmdns_guard:release/0).
 
-%% @doc The port to listen on: any, unless `-erl_epmd_port' says which. This is also where OTP tells
-%% the host part of our own name (OTP 23 and later).
+%% @doc The port to listen on: any, unless `-erl_epmd_port' says which. A helper node, started with
+%% the flags of the node that it helps, never gets that one's port. This is also where OTP tells the
+%% host part of our own name (OTP 23 and later).
 -spec listen_port_please(name(), name()) -> {ok, inet:port_number()}.
 listen_port_please(Name, Host) ->
     soft({ok, 0}, fun() ->
         ok = epmdns_guard:listening(text(Name), text(Host)),
-        {ok, _} = erl_epmd:listen_port_please(Name, Host)
+        case epmdns_vm:is_helper(text(Name)) of
+            true -> {ok, 0};
+            false -> {ok, _} = erl_epmd:listen_port_please(Name, Host)
+        end
     end).
 
 %% @doc Register this node's port for one carrier. Takes at most half a second. Without an agent the

@@ -20,6 +20,8 @@
 %% <tr><td>tags</td><td>key=value,key=value: published with the node</td><td>none</td></tr>
 %% <tr><td>fallback</td><td>true or false: ask epmd for what epmdns does not know</td>
 %%     <td>true</td></tr>
+%% <tr><td>epmd</td><td>true or false: register with an epmd of this machine, too, if one runs</td>
+%%     <td>false</td></tr>
 %% </table>
 -module(epmdns_config).
 
@@ -40,7 +42,7 @@
 %% The keys of epmdns's own TXT record.
 -define(RESERVED, ["txtvers", "n", "h", "cr", "rv", "v", "p", "c", "f", "ip", "id"]).
 
--type key() :: socket | cluster | tags | fallback.
+-type key() :: socket | cluster | tags | fallback | epmd.
 
 %% @doc Read everything once and keep it where any process finds it without a message. A start of
 %% the distribution reads anew; an unchanged value costs persistent_term nothing.
@@ -52,7 +54,7 @@ load() ->
 -spec value(socket) -> string() | default;
            (cluster) -> binary() | default;
            (tags) -> [binary()];
-           (fallback) -> boolean().
+           (fallback | epmd) -> boolean().
 value(Key) ->
     case persistent_term:get(?SNAPSHOT, undefined) of
         #{Key := Value} -> Value;
@@ -69,25 +71,28 @@ sockets() ->
     end.
 
 -spec keys() -> [key()].
-keys() -> [socket, cluster, tags, fallback].
+keys() -> [socket, cluster, tags, fallback, epmd].
 
 -spec default(key()) -> term().
 default(socket) -> default;
 default(cluster) -> default;
 default(tags) -> [];
-default(fallback) -> true.
+default(fallback) -> true;
+default(epmd) -> false.
 
 -spec flag(key()) -> atom().
 flag(socket) -> epmdns_socket;
 flag(cluster) -> epmdns_cluster;
 flag(tags) -> epmdns_tags;
-flag(fallback) -> epmdns_fallback.
+flag(fallback) -> epmdns_fallback;
+flag(epmd) -> epmdns_epmd.
 
 -spec variable(key()) -> string().
 variable(socket) -> "EPMDNS_SOCKET";
 variable(cluster) -> "EPMDNS_CLUSTER";
 variable(tags) -> "EPMDNS_TAGS";
-variable(fallback) -> "EPMDNS_FALLBACK".
+variable(fallback) -> "EPMDNS_FALLBACK";
+variable(epmd) -> "EPMDNS_EPMD".
 
 -spec read(key()) -> term().
 read(Key) ->
@@ -145,7 +150,7 @@ from_application(Key) ->
 
 %% @private What a value means; it is text, or what an application environment may hold besides.
 -spec parse(key(), term()) -> {ok, term()} | bad.
-parse(fallback, Value) when is_boolean(Value) ->
+parse(Key, Value) when is_boolean(Value), Key =:= fallback orelse Key =:= epmd ->
     {ok, Value};
 parse(tags, [{_, _} | _] = Pairs) ->
     tags([pair(Pair) || Pair <- Pairs]);
@@ -158,9 +163,9 @@ parse(Key, Value) ->
     end.
 
 -spec parse_text(key(), binary()) -> {ok, term()} | bad.
-parse_text(fallback, <<"true">>) ->
+parse_text(Key, <<"true">>) when Key =:= fallback; Key =:= epmd ->
     {ok, true};
-parse_text(fallback, <<"false">>) ->
+parse_text(Key, <<"false">>) when Key =:= fallback; Key =:= epmd ->
     {ok, false};
 parse_text(socket, Path) when Path =/= <<>>, byte_size(Path) =< ?PATH_MAX ->
     {ok, unicode:characters_to_list(Path)};

@@ -9,7 +9,8 @@
 %% unlinked process that it monitors and replaces.
 %%
 %% A session that ends is replaced after 100 ms, doubling to 1 s; then everything is registered
-%% again, with the creation that the node has and the revision that it had.
+%% again, with the creation that the node has and the revision that it had. The process that talks
+%% to an epmd, if that is wanted, is treated likewise.
 -module(epmdns_guard).
 -behaviour(gen_server).
 
@@ -28,6 +29,8 @@
 %% A name that was taken while we were away is asked for again this often.
 -define(REFUSED_MS, 30000).
 -define(UNREGISTER_MS, 200).
+%% The process that talks to epmd has died.
+-define(EPMD_AGAIN_MS, 1000).
 
 -type from() :: {pid(), term()}.
 -type key() :: {Node :: binary(), epmdns_proto:carrier()}.
@@ -50,6 +53,8 @@
     backoff_ms = ?BACKOFF_MIN_MS :: pos_integer(),
     %% set between the end of a session and the start of the next
     reconnect = none :: none | reference(),
+    %% the process that talks to epmd, or the timer that starts it again
+    epmd = none :: none | {pid(), reference()} | reference(),
     %% the log says that something is not registered
     is_reported = false :: boolean()
 }).
@@ -191,6 +196,10 @@ informed({'DOWN', Monitor, process, _, Reason}, #state{session = {_, Monitor}} =
     session_ended(Reason, State);
 informed({timeout, Timer, reconnect}, #state{reconnect = Timer} = State) ->
     connect(State#state{reconnect = none});
+informed({'DOWN', Monitor, process, _, _}, #state{epmd = {_, Monitor}} = State) ->
+    epmd_later(State);
+informed({timeout, Timer, epmd}, #state{epmd = Timer} = State) ->
+    start_epmd(State#state{epmd = none});
 informed({timeout, Timer, {patience, Key}}, State) ->
     case State#state.claims of
         #{Key := #claim{caller = {_, Timer}}} -> report_away(no_answer, answer(Key, State));
@@ -285,8 +294,40 @@ answer(Key, #state{claims = Claims, creation = Creation} = State) ->
         #claim{caller = {From, Timer}} = Claim ->
             _ = erlang:cancel_timer(Timer),
             gen_server:reply(From, {ok, Creation}),
-            put_claim(Key, Claim#claim{caller = none}, State)
+            start_epmd(put_claim(Key, Claim#claim{caller = none}, State))
     end.
+
+%% A node that goes on its way is registered with epmd, too, if that is wanted. epmd knows one port
+%% of a name, so the first family counts.
+-spec start_epmd(#state{}) -> #state{}.
+start_epmd(#state{epmd = none, claims = Claims} = State) when map_size(Claims) > 0 ->
+    case epmdns_config:value(epmd) of
+        true ->
+            [#claim{fields = #{node := Node, port := Port, carrier := Carrier}} | _] =
+                [maps:get(Key, Claims) || Key <- lists:sort(maps:keys(Claims))],
+            [Name, _] = binary:split(Node, <<"@">>),
+            Family = epmdns_proto:carrier_family(Carrier),
+            case epmdns_epmd:start_monitor(binary_to_list(Name), Family, Port) of
+                {ok, Epmd} -> State#state{epmd = Epmd};
+                {error, _} -> epmd_later(State)
+            end;
+        false ->
+            State
+    end;
+start_epmd(State) ->
+    State.
+
+-spec epmd_later(#state{}) -> #state{}.
+epmd_later(State) ->
+    State#state{epmd = erlang:start_timer(?EPMD_AGAIN_MS, self(), epmd)}.
+
+-spec stop_epmd(#state{}) -> #state{}.
+stop_epmd(#state{epmd = {Pid, Monitor}} = State) ->
+    erlang:demonitor(Monitor, [flush]),
+    epmdns_epmd:stop(Pid),
+    State#state{epmd = none};
+stop_epmd(State) ->
+    State#state{epmd = none}.
 
 -spec put_claim(key(), #claim{}, #state{}) -> #state{}.
 put_claim(Key, Claim, #state{claims = Claims} = State) ->
@@ -318,14 +359,18 @@ printable(Node) -> binary_to_list(Node).
 %% The agent has let go of every name when this returns, if it answers at all; to one that does not,
 %% the end of the session says the same.
 -spec unregister_all(#state{}) -> #state{}.
-unregister_all(#state{session = {Pid, Monitor}, claims = Claims} = State) ->
+unregister_all(State) ->
+    stop_epmd(end_session(State)).
+
+-spec end_session(#state{}) -> #state{}.
+end_session(#state{session = {Pid, Monitor}, claims = Claims} = State) ->
     erlang:demonitor(Monitor, [flush]),
     Held = lists:usort([Node || {{Node, _}, #claim{status = held}} <- maps:to_list(Claims)]),
     _ = lists:takewhile(fun(Node) -> unregister(Pid, Node) end, Held),
     epmdns_session:stop(Pid),
     Released = answer_all(State),
     Released#state{session = none, claims = #{}};
-unregister_all(State) ->
+end_session(State) ->
     State#state{claims = #{}}.
 
 -spec unregister(pid(), binary()) -> boolean().

@@ -7,7 +7,7 @@
 %% wait for net_sup, which waits for us), no file server, no other application.
 -module(epmdns_vm).
 
--export([node_bytes/2, host/1]).
+-export([node_bytes/2, host/1, is_helper/1]).
 -export([carriers/0, family/1, registration/2, dist_high/0, software/0]).
 -export([new_creation/0, keep_creation/1, creation/0, owner/0]).
 -export([is_net_kernel/0, is_setup/0]).
@@ -63,6 +63,23 @@ host_of(Node, Name) ->
     case string:split(Node, "@") of
         [Name, [_ | _] = Host] -> Host;
         _ -> none
+    end.
+
+%% @doc Is this the name of a transient helper of another node: a remote shell, a remote call? Such
+%% names begin `rem-HEX-' or `rpc-HEX-' (mix releases), `remshHEX-' or `maintHEX-' (relx). The agent
+%% has the same rule (agent/model/node.c).
+-spec is_helper(string()) -> boolean().
+is_helper("rem-" ++ Rest) -> has_digits(Rest, "0123456789abcdef");
+is_helper("rpc-" ++ Rest) -> has_digits(Rest, "0123456789abcdef");
+is_helper("remsh" ++ Rest) -> has_digits(Rest, "0123456789abcdefABCDEF");
+is_helper("maint" ++ Rest) -> has_digits(Rest, "0123456789abcdefABCDEF");
+is_helper(_) -> false.
+
+-spec has_digits(string(), string()) -> boolean().
+has_digits(Rest, Digits) ->
+    case lists:splitwith(fun(C) -> lists:member(C, Digits) end, Rest) of
+        {[_ | _], [$- | _]} -> true;
+        _ -> false
     end.
 
 %% @doc The families of the carriers in use, in the order of `-proto_dist' (net_kernel.erl,

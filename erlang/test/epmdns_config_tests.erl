@@ -10,6 +10,7 @@
     "EPMDNS_CLUSTER",
     "EPMDNS_TAGS",
     "EPMDNS_FALLBACK",
+    "EPMDNS_EPMD",
     "XDG_RUNTIME_DIR"
 ]).
 
@@ -45,6 +46,9 @@ parse_test_() ->
             {fallback, <<"true">>, {ok, true}},
             {fallback, "yes", bad},
             {fallback, [], bad},
+            {epmd, "true", {ok, true}},
+            {epmd, false, {ok, false}},
+            {epmd, "4369", bad},
             {tags, "", {ok, []}},
             {tags, <<>>, {ok, []}},
             {tags, "role=web", {ok, [<<"role=web">>]}},
@@ -75,6 +79,7 @@ sources_test_() ->
             ?assertEqual(default, epmdns_config:value(cluster)),
             ?assertEqual([], epmdns_config:value(tags)),
             ?assertEqual(true, epmdns_config:value(fallback)),
+            ?assertEqual(false, epmdns_config:value(epmd)),
             ?assertEqual(["/run/epmdns/socket"], epmdns_config:sockets())
         end},
         {"a user's agent comes before the system's", fun() ->
@@ -123,6 +128,6 @@ setup() ->
 cleanup({Level, Before}) ->
     [os:unsetenv(Name) || {Name, false} <- Before],
     [os:putenv(Name, Value) || {Name, [_ | _] = Value} <- Before],
-    [application:unset_env(epmdns, Key) || Key <- [socket, cluster, tags, fallback]],
+    [application:unset_env(epmdns, Key) || Key <- [socket, cluster, tags, fallback, epmd]],
     _ = persistent_term:erase({epmdns, config}),
     logger:set_primary_config(Level).

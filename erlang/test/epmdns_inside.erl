@@ -6,9 +6,11 @@
 
 -export([halt_at_eof/0]).
 -export([say/1, apply/3, apply_all/1, halt_after_saying/1]).
--export([connect_all/1, stop_start/2, restart_once/0, outlive/0]).
+-export([connect_all/1, start_each/2, stop_start/2, restart_once/0]).
+-export([outlive/0, outlive_epmd/0, kill/1]).
+-export([ping_without/2, ask_as_both/2, start_with_crashes/1, ping_and_resolver/1]).
 
--define(CONNECTS, 20).
+-define(CONNECTS, 50).
 
 halt_at_eof() ->
     spawn(fun() ->
@@ -44,6 +46,21 @@ connect_all(Host) ->
     ],
     say({lists:usort(Answers), Us div 1000}).
 
+%% Start distribution so many times, each time until all is well: how long the start took, and what
+%% was logged.
+start_each(Node, Times) ->
+    epmdns_testlib:collect_log(),
+    say([
+        begin
+            Before = length(epmdns_testlib:logged()),
+            {Us, {ok, _}} = timer:tc(fun() -> net_kernel:start([Node, longnames]) end),
+            Lines = epmdns_testlib:until_logged(Before + 2),
+            ok = net_kernel:stop(),
+            {Us div 1000, lists:nthtail(Before, Lines)}
+        end
+     || _ <- lists:seq(1, Times)
+    ]).
+
 %% The creations that a node gets when it is started and stopped so many times.
 stop_start(Node, Times) ->
     Creations = [
@@ -76,16 +93,72 @@ outlive() ->
     kill(whereis(epmdns_lookup)),
     say({net_adm:ping('x@b.home'), node()}).
 
+%% Kill what talks to epmd, first OTP's process and then ours.
+outlive_epmd() ->
+    kill(until_registered(erl_epmd)),
+    kill(until_registered(erl_epmd)),
+    {links, Links} = process_info(until_registered(erl_epmd), links),
+    [kill(Pid) || Pid <- Links, is_pid(Pid)],
+    _ = until_registered(erl_epmd),
+    say(node()).
+
+until_registered(Name) ->
+    epmdns_testlib:until(fun() -> is_pid(whereis(Name)) andalso whereis(Name) end).
+
 load(Module) ->
     _ = code:purge(Module),
     code:load_file(Module).
 
+kill(Name) when is_atom(Name) ->
+    kill(whereis(Name));
 kill(Pid) ->
     Monitor = monitor(process, Pid),
     exit(Pid, kill),
     receive
         {'DOWN', Monitor, process, Pid, _} -> ok
     end.
+
+%% Ping a node while this module has no functions left.
+ping_without(Module, Node) ->
+    empty(Module),
+    say({net_adm:ping(Node), node()}).
+
+empty(Module) ->
+    Forms = [{attribute, 1, module, Module}],
+    {ok, Module, Code} = compile:forms(Forms),
+    _ = code:purge(Module),
+    {module, Module} = code:load_binary(Module, "", Code).
+
+%% What net_kernel hears of both families, and the process that connects of the right one.
+ask_as_both(Name, Host) ->
+    Ask = fun(Family) -> {Family, epmdns:address_please(Name, Host, Family)} end,
+    %% As if it were net_kernel: only its registered name tells.
+    Kernel = whereis(net_kernel),
+    true = unregister(net_kernel),
+    true = register(net_kernel, self()),
+    InKernel = [Ask(inet6), Ask(inet)],
+    true = unregister(net_kernel),
+    true = register(net_kernel, Kernel),
+    say(InKernel ++ [Ask(inet)]).
+
+%% The creations of a node that starts while one part after the other of the module is broken.
+start_with_crashes(Node) ->
+    say([
+        begin
+            empty(Module),
+            {ok, _} = net_kernel:start([Node, longnames]),
+            Creation = erlang:system_info(creation),
+            ok = net_kernel:stop(),
+            load(Module),
+            Creation
+        end
+     || Module <- [epmdns_session, epmdns_lookup, epmdns_proto, epmdns_config]
+    ]).
+
+%% Does the VM's resolver run after a ping?
+ping_and_resolver(Node) ->
+    Answer = net_adm:ping(Node),
+    say({Answer, is_pid(whereis(inet_gethost_native))}).
 
 %% The session of the guard, as soon as it has one.
 session() ->

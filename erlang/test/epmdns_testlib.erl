@@ -5,7 +5,8 @@
 %% waiting for a condition with a deadline.
 -module(epmdns_testlib).
 
--export([cases/1, setup/0, cleanup/1, until/1, until_logged/1, logged/0, timed/1, release/0]).
+-export([cases/1, setup/0, cleanup/1, until/1, timed/1, release/0]).
+-export([collect_log/0, until_logged/1, logged/0]).
 %% The callback of a logger handler.
 -export([log/2]).
 
@@ -30,9 +31,13 @@ setup() ->
     ok = epmdns_config:load(),
     Handlers = logger:get_handler_ids(),
     [ok = logger:set_handler_config(Handler, level, none) || Handler <- Handlers],
-    ets:new(?MODULE, [named_table, public, ordered_set]),
-    ok = logger:add_handler(?MODULE, ?MODULE, #{level => notice}),
+    collect_log(),
     {Path, Handlers}.
+
+%% From now on keep what is logged, as long as the calling process lives.
+collect_log() ->
+    ets:new(?MODULE, [named_table, public, ordered_set]),
+    ok = logger:add_handler(?MODULE, ?MODULE, #{level => notice}).
 
 cleanup({Path, Handlers}) ->
     stop_guard(),
@@ -43,8 +48,7 @@ cleanup({Path, Handlers}) ->
     true = os:unsetenv("EPMDNS_SOCKET"),
     ok = application:unset_env(epmdns, fallback),
     ok = epmdns_config:load(),
-    _ = file:delete(Path),
-    file:del_dir(filename:dirname(Path)).
+    file:del_dir_r(filename:dirname(Path)).
 
 %% The guard is linked to the process of the test, and may be ending with it.
 stop_guard() ->
@@ -74,7 +78,7 @@ until(Fun, Deadline) ->
 until_logged(Count) ->
     until(fun() -> length(logged()) >= Count andalso logged() end).
 
-%% The lines that were logged since setup/0.
+%% The lines that were logged since then.
 logged() ->
     [Line || {_, Line} <- ets:tab2list(?MODULE)].
 
