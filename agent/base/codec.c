@@ -232,7 +232,7 @@ enum ep_result ep_decode(struct ep_str body, struct ep_msg *msg, struct ep_probl
 	uint64_t missing;
 	enum ep_result result = EP_OK;
 
-	*problem = (struct ep_problem){NULL, NULL};
+	*problem = (struct ep_problem){NULL, NULL, 0};
 	ep_begin(msg, 0, 0);
 	if (body.n < EP_BODY_MIN) {
 		problem->what = "a frame body has at least 5 bytes";
@@ -246,7 +246,7 @@ enum ep_result ep_decode(struct ep_str body, struct ep_msg *msg, struct ep_probl
 		struct ep_str value;
 		const struct field *field;
 		const char *what;
-		uint32_t tag;
+		uint8_t tag;
 
 		if (end - p < 3) {
 			problem->what = "a field is cut off";
@@ -265,24 +265,26 @@ enum ep_result ep_decode(struct ep_str body, struct ep_msg *msg, struct ep_probl
 		field = tag < FIELDS ? &fields[tag] : NULL;
 		if (field == NULL || field->kind == KIND_NONE) {
 			if (tag >= EP_F_CRITICAL) {
-				*problem = (struct ep_problem){NULL, "unknown critical field"};
+				*problem = (struct ep_problem){NULL, "unknown critical field", tag};
 				result = EP_BAD_FIELD;
 			}
 			continue;
 		}
 		what = take_value(msg, field, tag, value);
 		if (what != NULL) {
-			*problem = (struct ep_problem){field->name, what};
+			*problem = (struct ep_problem){field->name, what, tag};
 			result = EP_BAD_FIELD;
 		}
 	}
 	if (ep_op_name(msg->op) == NULL) {
-		*problem = (struct ep_problem){NULL, "unknown operation"};
+		*problem = (struct ep_problem){NULL, "unknown operation", 0};
 		return EP_UNKNOWN_OP;
 	}
 	missing = required_fields(msg->op) & ~msg->present;
 	if (result == EP_OK && missing != 0) {
-		*problem = (struct ep_problem){fields[__builtin_ctzll(missing)].name, "missing"};
+		uint8_t tag = (uint8_t)__builtin_ctzll(missing);
+
+		*problem = (struct ep_problem){fields[tag].name, "missing", tag};
 		result = EP_BAD_FIELD;
 	}
 	return result;

@@ -209,6 +209,18 @@ static void refuse_duplicate(struct connection *connection, uint32_t id)
 	put(connection, &answer);
 }
 
+// Name the field that is to blame, by its number if this version has no name for it.
+static void refuse_field(struct session *session, uint32_t id, const struct ep_problem *problem)
+{
+	if (problem->field != NULL) {
+		session_fail(session, id, EP_CODE_BAD_FIELD, "%s: %s", problem->field,
+			     problem->what);
+	} else {
+		session_fail(session, id, EP_CODE_BAD_FIELD, "field %u: %s", problem->tag,
+			     problem->what);
+	}
+}
+
 static void handle_body(struct connection *connection, struct ep_str body)
 {
 	struct server *server = connection->server;
@@ -228,9 +240,7 @@ static void handle_body(struct connection *connection, struct ep_str body)
 			     "operation %u is no request of version 1", msg.op);
 	} else if (result == EP_BAD_FIELD && msg.op != EP_OP_CANCEL) {
 		// (an error would answer the watch that a cancel names)
-		session_fail(session, msg.id, EP_CODE_BAD_FIELD, "%s%s%s",
-			     problem.field != NULL ? problem.field : "",
-			     problem.field != NULL ? ": " : "", problem.what);
+		refuse_field(session, msg.id, &problem);
 	} else if (msg.op == EP_OP_HELLO) {
 		handle_hello(connection, &msg);
 	} else {

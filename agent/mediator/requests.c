@@ -35,20 +35,22 @@ static uint32_t fresh_creation(void)
 static struct ep_problem registration_problem(const struct ep_msg *msg)
 {
 	size_t bound_len = ep_carrier_family(msg->carrier) == EP_FAMILY_INET6 ? 16 : 4;
-	struct ep_problem problem = {"node", node_name_problem(msg->node)};
+	struct ep_problem problem = {"node", node_name_problem(msg->node), EP_F_NODE};
 
 	if (problem.what == NULL && ep_has(msg, EP_F_FLAGS) &&
 	    (msg->flags & ~(uint32_t)EP_FLAG_HIDDEN) != 0) {
-		problem = (struct ep_problem){"flags", "only 1 (hidden) is known"};
+		problem = (struct ep_problem){"flags", "only 1 (hidden) is known", EP_F_FLAGS};
 	}
 	if (problem.what == NULL && ep_has(msg, EP_F_BOUND) && msg->bound.n != bound_len) {
-		problem = (struct ep_problem){"bound", "not of the carrier's family"};
+		problem = (struct ep_problem){"bound", "not of the carrier's family", EP_F_BOUND};
 	}
 	if (problem.what == NULL && ep_has(msg, EP_F_CLUSTER)) {
-		problem = (struct ep_problem){"cluster", service_cluster_problem(msg->cluster)};
+		problem = (struct ep_problem){"cluster", service_cluster_problem(msg->cluster),
+					      EP_F_CLUSTER};
 	}
 	if (problem.what == NULL) {
-		problem = (struct ep_problem){"tag", service_tags_problem(msg->tags, msg->n_tags)};
+		problem = (struct ep_problem){"tag", service_tags_problem(msg->tags, msg->n_tags),
+					      EP_F_TAG};
 	}
 	return problem;
 }

@@ -57,6 +57,59 @@ as_text(Fields) ->
 value(Number) when is_integer(Number) -> integer_to_binary(Number);
 value(Bytes) -> list_to_binary([io_lib:format("~2.16.0b", [Byte]) || <<Byte>> <= Bytes]).
 
+%% Every good vector cut off at every byte, as in tests/unit/test_codec_cut.c: by the stream, which
+%% the socket waits for, and by a peer that says so in the length.
+cut_off_test_() ->
+    Good = [Frame || #{result := ok, frame := Frame} <- epmdns_vectors:read()],
+    [
+        ?_assert(length(Good) > 50),
+        {timeout, 60, fun() -> lists:foreach(fun cut_stream/1, Good) end},
+        {timeout, 60, fun() -> [cut_body(Body) || <<_:16, Body/binary>> <- Good] end}
+    ].
+
+cut_stream(Frame) ->
+    [
+        ?assertMatch({more, _}, erlang:decode_packet(2, binary:part(Frame, 0, Length), []))
+     || Length <- lists:seq(0, byte_size(Frame) - 1)
+    ].
+
+cut_body(<<Op, Id:32, Fields/binary>> = Body) ->
+    Ends = field_ends(Fields, 5, []),
+    [
+        check_cut(lists:keyfind(Length, 1, Ends), Op, Id, epmdns_proto:decode(Cut))
+     || Length <- lists:seq(5, byte_size(Body)), Cut <- [binary:part(Body, 0, Length)]
+    ],
+    [
+        ?assertEqual({error, bad_frame, 0, 0, none}, epmdns_proto:decode(binary:part(Body, 0, N)))
+     || N <- lists:seq(0, 4)
+    ].
+
+%% Where a field ends, and which ones there are by then.
+field_ends(<<>>, End, Tags) ->
+    [{End, Tags}];
+field_ends(<<Tag, Length:16, _:Length/binary, Rest/binary>>, End, Tags) ->
+    [{End, Tags} | field_ends(Rest, End + 3 + Length, [Tag | Tags])].
+
+check_cut(false, Op, Id, Decoded) ->
+    ?assertMatch({error, bad_frame, _, Id, none} when is_integer(Op), Decoded);
+check_cut({_, Tags}, Op, Id, Decoded) ->
+    case [Name || {Tag, Name} <- required(Op), not lists:member(Tag, Tags)] of
+        [] -> ?assertMatch({ok, {_, Id, _}}, Decoded);
+        [Lowest | _] -> ?assertMatch({error, bad_field, _, Id, Lowest}, Decoded)
+    end.
+
+%% In the words of epmdns-protocol(7), and in the order of their tags.
+required(1) -> [{1, version}];
+required(2) -> [{8, node}, {10, port}, {11, carrier}, {13, dist_high}, {14, dist_low}];
+required(3) -> [{8, node}];
+required(4) -> [{8, node}, {12, family}];
+required(10) -> [{8, node}];
+required(129) -> [{1, version}];
+required(130) -> [{17, creation}, {18, revision}];
+required(132) -> [{10, port}, {13, dist_high}, {14, dist_low}, {23, address}];
+required(255) -> [{30, code}];
+required(_) -> [].
+
 %% Whatever bytes come, there is an answer, and what is accepted can be sent again.
 random_bodies_test_() ->
     {timeout, 60, fun() ->

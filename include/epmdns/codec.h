@@ -20,10 +20,14 @@ enum ep_result {
 	EP_BAD_FIELD,  // op and id are valid; see ep_problem
 };
 
-// What was wrong, in words that can be sent back. `field` is NULL when no field is to blame.
+/*
+ * What was wrong, in words that can be sent back. `tag` is that of the field to blame, 0 for none;
+ * `field` is its name, NULL if it has none in this version.
+ */
 struct ep_problem {
 	const char *field;
 	const char *what;
+	uint8_t tag;
 };
 
 /*

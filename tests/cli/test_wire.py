@@ -75,6 +75,43 @@ def test_vectors_are_there():
     assert blocks()
 
 
+def good_frames():
+    return {
+        dict(block)["vector"]: bytes.fromhex("".join(text for key, text in block if key == "hex"))
+        for block in blocks() if dict(block)["result"] == "ok"
+    }  # fmt: skip
+
+
+def test_every_good_vector_cut_off_by_the_stream_is_waited_for():
+    for name, frame in good_frames().items():
+        for length in range(len(frame)):
+            assert wire.split(frame[:length]) == ([], frame[:length]), (name, length)
+
+
+def verdict(body):
+    try:
+        return "ok", set(wire.decode(body).fields)
+    except wire.WireError as error:
+        return error.result, error.field
+
+
+def test_every_good_vector_cut_off_by_its_peer_lacks_what_is_cut_off():
+    """As in tests/unit/test_codec_cut.c: bad_frame but between two fields; there, what is required may be missing."""
+    for name, frame in good_frames().items():
+        body, end, names = frame[2:], wire.BODY_MIN, set()
+        required = [row.name for row in wire.FIELDS if row.name in wire.REQUIRED.get(wire.OP_NAMES[body[0]], ())]
+        for length in range(len(body) + 1):
+            expected = ("bad_frame", None)
+            if length == end:
+                missing = next((field for field in required if field not in names), None)
+                expected = ("ok", names) if missing is None else ("bad_field", missing)
+            assert verdict(body[:length]) == expected, (name, length)
+            if length == end < len(body):
+                end += 3 + int.from_bytes(body[length + 1 : length + 3], "big")
+                names = names | {wire.BY_TAG[body[length]].name} if body[length] in wire.BY_TAG else names
+        assert end == len(body)
+
+
 def test_split_leaves_what_is_not_whole():
     frame = wire.encode("status", 7)
     assert wire.split(frame + frame[:-1]) == ([frame[2:]], frame[:-1])

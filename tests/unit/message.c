@@ -9,8 +9,8 @@
 enum kind { NUMBER, STRING, ADDRESS, STRINGS, ADDRESSES };
 
 /*
- * The members of a message. min and max are the least and greatest value of a number, or length of
- * a string.
+ * The members of a message, in the order of their tags. min and max are the least and greatest
+ * value of a number, or length of a string.
  */
 static const struct row {
 	const char *name;
@@ -227,6 +227,37 @@ static const struct {
 	{EP_OP_ERROR, " code "},
 };
 
+static bool is_required(const char *required, const struct row *row)
+{
+	char word[32];
+
+	snprintf(word, sizeof(word), " %s ", row->name);
+	return strstr(required, word) != NULL;
+}
+
+bool message_has_field(uint32_t tag)
+{
+	for (size_t i = 0; i < ROWS; i++) {
+		if (rows[i].field == tag) {
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *message_missing(uint8_t op, uint64_t present)
+{
+	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+		for (size_t r = 0; ops[i].op == op && r < ROWS; r++) {
+			if (is_required(ops[i].required, &rows[r]) &&
+			    (present >> rows[r].field & 1) == 0) {
+				return rows[r].name;
+			}
+		}
+	}
+	return NULL;
+}
+
 void message_random(struct ep_msg *msg, uint64_t *random, const uint8_t pool[MESSAGE_POOL])
 {
 	size_t op = next(random) % (sizeof(ops) / sizeof(ops[0]));
@@ -236,10 +267,7 @@ void message_random(struct ep_msg *msg, uint64_t *random, const uint8_t pool[MES
 	msg->op = (uint8_t)ops[op].op;
 	msg->id = between(random, 0, UINT32_MAX);
 	for (size_t i = 0; i < ROWS; i++) {
-		char word[32];
-
-		snprintf(word, sizeof(word), " %s ", rows[i].name);
-		if (strstr(ops[op].required, word) != NULL || next(random) % 4 < density) {
+		if (is_required(ops[op].required, &rows[i]) || next(random) % 4 < density) {
 			set_random(msg, &rows[i], random, pool);
 		}
 	}
