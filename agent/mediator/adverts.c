@@ -114,12 +114,18 @@ static bool is_advertised(const struct local *local)
 	return local->adverts[REGISTRY_INET] != NULL || local->adverts[REGISTRY_INET6] != NULL;
 }
 
+static struct user *user_of(const struct local *local)
+{
+	return local->client->user;
+}
+
 static void unpublish(struct agent *agent, struct local *local, unsigned slot)
 {
 	if (local->adverts[slot] != NULL) {
 		retire(agent, local->adverts[slot]);
 		local->adverts[slot] = NULL;
 		agent->adverts.n_instances--;
+		user_of(local)->n_instances--;
 	}
 }
 
@@ -160,7 +166,18 @@ static void publish(struct agent *agent, struct local *local, unsigned slot)
 		retire(agent, old);
 	} else {
 		agent->adverts.n_instances++;
+		user_of(local)->n_instances++;
 	}
+}
+
+static void count_advertised(struct agent *agent, const struct local *local, bool was_advertised)
+{
+	bool is_now = is_advertised(local);
+
+	agent->adverts.n_nodes += is_now;
+	agent->adverts.n_nodes -= was_advertised;
+	user_of(local)->n_advertised += is_now;
+	user_of(local)->n_advertised -= was_advertised;
 }
 
 static void publish_all(struct agent *agent, struct local *local)
@@ -174,34 +191,15 @@ static void publish_all(struct agent *agent, struct local *local)
 			unpublish(agent, local, slot);
 		}
 	}
-	agent->adverts.n_nodes += is_advertised(local);
-	agent->adverts.n_nodes -= was_advertised;
+	count_advertised(agent, local, was_advertised);
 }
 
 static void stop_waiting(struct agent *agent, struct local *local)
 {
 	if (local->is_waiting) {
 		local->is_waiting = false;
-		DL_DELETE(agent->adverts.waiting, local);
+		DL_DELETE(user_of(local)->waiting, local);
 		agent->adverts.n_waiting--;
-	}
-}
-
-static void start_waiting(struct agent *agent, struct local *local)
-{
-	struct adverts *adverts = &agent->adverts;
-	uint64_t suppressed;
-
-	if (local->is_waiting) {
-		return;
-	}
-	local->is_waiting = true;
-	DL_APPEND(adverts->waiting, local);
-	adverts->n_waiting++;
-	if (log_limit_pass(&adverts->overflows, clock_now_ms(), &suppressed)) {
-		log_warn("%u nodes are advertised: the others are known on this host only. "
-			 "others=%u",
-			 adverts->n_nodes, adverts->n_waiting);
 	}
 }
 
@@ -211,14 +209,57 @@ static bool is_full(const struct adverts *adverts)
 	       adverts->n_instances + REGISTRY_FAMILIES > LINK_INSTANCES_MAX;
 }
 
-// Those who wait come in their order.
-static void fill_up(struct agent *agent)
+// Has this user half of all there is?
+static bool is_sated(const struct user *user)
+{
+	return user->n_advertised >= AGENT_ADVERTS_PER_UID_MAX ||
+	       user->n_instances + REGISTRY_FAMILIES > LINK_INSTANCES_MAX / 2;
+}
+
+static void start_waiting(struct agent *agent, struct local *local)
 {
 	struct adverts *adverts = &agent->adverts;
+	struct user *user = user_of(local);
+	uint64_t suppressed;
 
-	while (adverts->waiting != NULL && !is_full(adverts)) {
-		struct local *local = adverts->waiting;
+	if (local->is_waiting) {
+		return;
+	}
+	local->is_waiting = true;
+	local->turn = adverts->next_turn++;
+	DL_APPEND(user->waiting, local);
+	adverts->n_waiting++;
+	if (log_limit_pass(&adverts->overflows, clock_now_ms(), &suppressed)) {
+		log_warn("%u nodes are advertised, %u of user %u: the others are known on this "
+			 "host only. others=%u",
+			 adverts->n_nodes, user->n_advertised, (unsigned)user->uid,
+			 adverts->n_waiting);
+	}
+}
 
+// Of those for whom there is room now, the one who has waited longest; NULL if there is none.
+static struct local *next_in_turn(const struct agent *agent)
+{
+	struct local *first = NULL;
+	struct user *user, *next;
+
+	if (agent->adverts.n_waiting == 0 || is_full(&agent->adverts)) {
+		return NULL;
+	}
+	HASH_ITER (hh, agent->users, user, next) {
+		if (user->waiting != NULL && !is_sated(user) &&
+		    (first == NULL || user->waiting->turn < first->turn)) {
+			first = user->waiting;
+		}
+	}
+	return first;
+}
+
+static void fill_up(struct agent *agent)
+{
+	struct local *local;
+
+	while ((local = next_in_turn(agent)) != NULL) {
 		stop_waiting(agent, local);
 		publish_all(agent, local);
 	}
@@ -230,7 +271,8 @@ void adverts_update(struct agent *agent, struct local *local)
 	bool is_wanted = is_for_the_lan(local->node, REGISTRY_INET) ||
 			 is_for_the_lan(local->node, REGISTRY_INET6);
 
-	if (is_wanted && !is_advertised(local) && is_full(&agent->adverts)) {
+	if (is_wanted && !is_advertised(local) &&
+	    (is_full(&agent->adverts) || is_sated(user_of(local)))) {
 		start_waiting(agent, local);
 		return;
 	}
@@ -247,8 +289,8 @@ void adverts_withdraw(struct agent *agent, struct local *local)
 	for (unsigned slot = 0; slot < REGISTRY_FAMILIES; slot++) {
 		unpublish(agent, local, slot);
 	}
+	count_advertised(agent, local, was_advertised);
 	if (was_advertised) {
-		agent->adverts.n_nodes--;
 		fill_up(agent);
 	}
 }

@@ -59,6 +59,7 @@ static void on_opened(void *user, struct session *session, struct ep_msg *welcom
 	static const char software[] = "epmdnsd/" EPMDNS_VERSION;
 
 	client->session = session;
+	client->user = users_enter(agent, session->uid);
 	session->user = client;
 	ep_set_str(welcome, EP_F_SOFTWARE, &welcome->software, software, sizeof(software) - 1);
 	ep_set_str(welcome, EP_F_AGENT, &welcome->agent, agent->id, AGENT_ID_LEN);
@@ -83,9 +84,11 @@ static void on_drained(void *user, struct session *session)
 
 static void on_closed(void *user, struct session *session)
 {
+	struct agent *agent = user;
 	struct client *client = session->user;
 
-	agent_release(user, client);
+	agent_release(agent, client);
+	users_leave(agent, client->user);
 	free(client);
 }
 

@@ -209,6 +209,8 @@ static void close_feed(struct feed *feed)
 	if (feed->kind == FEED_WATCH) {
 		DL_DELETE2(feed->agent->watches, feed, prev_all, next_all);
 		feed->client->n_watches--;
+		feed->client->user->n_watches--;
+		feed->agent->n_watches--;
 	}
 	free(feed);
 }
@@ -286,14 +288,32 @@ static void set_filter(struct feed *feed, const struct ep_msg *msg)
 	}
 }
 
+static bool is_watch_refused(struct agent *agent, struct client *client, uint32_t id)
+{
+	if (client->n_watches == AGENT_WATCHES_PER_SESSION_MAX) {
+		session_fail(client->session, id, EP_CODE_LIMIT, "this connection has %d watches",
+			     AGENT_WATCHES_PER_SESSION_MAX);
+		return true;
+	}
+	if (agent->n_watches >= AGENT_WATCHES_MAX) {
+		session_fail(client->session, id, EP_CODE_LIMIT, "all %d watches are taken",
+			     AGENT_WATCHES_MAX);
+		return true;
+	}
+	if (client->user->n_watches >= AGENT_WATCHES_PER_UID_MAX) {
+		session_fail(client->session, id, EP_CODE_LIMIT, "your user has %d watches",
+			     AGENT_WATCHES_PER_UID_MAX);
+		return true;
+	}
+	return false;
+}
+
 void feed_start(struct agent *agent, struct client *client, const struct ep_msg *msg,
 		enum feed_kind kind)
 {
 	struct feed *feed;
 
-	if (kind == FEED_WATCH && client->n_watches == AGENT_WATCHES_PER_SESSION_MAX) {
-		session_fail(client->session, msg->id, EP_CODE_LIMIT,
-			     "this connection has %d watches", AGENT_WATCHES_PER_SESSION_MAX);
+	if (kind == FEED_WATCH && is_watch_refused(agent, client, msg->id)) {
 		return;
 	}
 	if (!session_defer(client->session, msg->id)) {
@@ -312,6 +332,8 @@ void feed_start(struct agent *agent, struct client *client, const struct ep_msg 
 	if (kind == FEED_WATCH) {
 		DL_APPEND2(agent->watches, feed, prev_all, next_all);
 		client->n_watches++;
+		client->user->n_watches++;
+		agent->n_watches++;
 	}
 	pump(feed);
 }

@@ -4,6 +4,7 @@
 // What the files of the mediator share. Not for others.
 #pragma once
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "edge/hostif.h"
 #include "edge/link.h"
@@ -22,9 +23,22 @@ struct told;
 struct wait;
 struct waits;
 
+// What the clients of one user hold together.
+struct user {
+	UT_hash_handle hh; // agent::users
+	uid_t uid;
+	uint32_t n_clients;
+	uint32_t n_watches, n_waits;
+	uint32_t n_advertised, n_instances; // nodes, and the instances of these
+	struct local *waiting;              // to be advertised, in the order of their turns
+	uint32_t n_hints;                   // that made us probe, since …
+	uint64_t hints_since_ms;
+};
+
 // What the agent holds for one session (session.user).
 struct client {
 	struct session *session;
+	struct user *user;
 	struct feed *feeds; // feed::prev, next
 	struct wait *waits; // wait::prev, next
 	uint8_t n_watches;
@@ -37,18 +51,19 @@ struct local {
 	struct advert *adverts[REGISTRY_FAMILIES];
 	bool is_announced;                // watches know of it …
 	uint32_t told[REGISTRY_FAMILIES]; // … and what their filters go by (feed.c)
-	bool is_waiting;                  // would be advertised, but the table is full
-	struct local *prev, *next;        // adverts::waiting
+	bool is_waiting;                  // would be advertised, but there is no room
+	uint64_t turn;                    // of those who wait, the lowest comes first
+	struct local *prev, *next;        // user::waiting
 };
 
 struct adverts {
 	struct advert *by_instance;
 	struct advert *dirty;   // to be told to the discovery process, in this order …
 	struct advert *leaving; // … and then these, to be withdrawn
-	struct local *waiting;  // for room
 	uint32_t n_nodes;       // advertised
 	uint32_t n_instances;   // of these nodes
-	uint32_t n_waiting;
+	uint32_t n_waiting;     // for room
+	uint64_t next_turn;
 	uint16_t ttl_s;
 	bool is_reset_due, is_end_due; // a new discovery process is told everything
 	struct log_limit overflows, refusals;
@@ -87,6 +102,8 @@ struct agent {
 	struct adverts adverts;
 	struct lan lan;
 	struct waits *waits;
+	struct user *users;
+	uint32_t n_watches;
 	struct feed *watches; // all that are told of changes
 	struct told *told;    // the same of peers
 	uint64_t started_ms;
@@ -120,6 +137,12 @@ void agent_remove_node(struct agent *agent, struct registry_node *node);
 void agent_schedule(struct agent *agent);
 // Is this our own host: a name of it, "localhost", or one of its addresses?
 bool agent_is_own_host(struct agent *agent, struct ep_str host);
+
+// users.c
+struct user *users_enter(struct agent *agent, uid_t uid); // with one more client
+void users_leave(struct agent *agent, struct user *user);
+// May a hint of this user make us probe? Who does so counts it in n_hints.
+bool users_may_hint(struct user *user);
 
 // requests.c
 void requests_handle(struct agent *agent, struct session *session, const struct ep_msg *msg);
@@ -157,8 +180,8 @@ void refreshes_clear(struct agent *agent);
 struct waits *waits_new(struct agent *agent);
 void waits_free(struct waits *waits);
 /*
- * waits_add(): keep a lookup until something is heard of the node, or for at most wait_ms. Return:
- * false when nothing is to be waited for: it is to be answered now.
+ * waits_add(): keep a lookup until something is heard of the node, or for at most wait_ms; fails it
+ * when too many wait. Return: false when nothing is to be waited for: it is to be answered now.
  */
 bool waits_add(struct waits *waits, struct client *client, uint32_t id, struct ep_str node,
 	       enum ep_family family, uint32_t wait_ms);

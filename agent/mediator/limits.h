@@ -4,6 +4,9 @@
 /*
  * Everything that a client or the LAN can make the agent hold, in one place. (Wire limits stand in
  * epmdns/protocol.h, those of one edge in its header: edge/server.h, edge/prober.h, edge/wire.h.)
+ *
+ * What clients share, no user can fill: …_PER_UID_MAX is half of it. Whoever asks for more is
+ * answered `limit` and told whose limit it is.
  */
 #pragma once
 
@@ -12,14 +15,31 @@
 #define AGENT_NODES_MAX 20480
 #define AGENT_NODES_PER_UID_MAX (AGENT_NODES_MAX / 2)
 #define AGENT_NODES_PER_SESSION_MAX 64
+#define AGENT_WATCHES_MAX 4096 // each is told of each change
+#define AGENT_WATCHES_PER_UID_MAX (AGENT_WATCHES_MAX / 2)
 #define AGENT_WATCHES_PER_SESSION_MAX 8
+#define AGENT_WAITS_MAX 4096 // lookups that wait for the network
+#define AGENT_WAITS_PER_UID_MAX (AGENT_WAITS_MAX / 2)
+#define AGENT_ADVERTS_MAX 512 // nodes advertised; the rest is known on this host only
+#define AGENT_ADVERTS_PER_UID_MAX (AGENT_ADVERTS_MAX / 2)
+#define AGENT_HINTS_PER_UID_MAX 50 // probes a second that are begun for it: half of the prober's
+
+/*
+ * Of lists and names a session has no more than requests in flight (EP_IN_FLIGHT_MAX). One that
+ * waits for its client to read has output that waits, and that is limited for each user
+ * (SERVER_BYTES_PER_UID_MAX).
+ *
+ * These two are shared and yet not divided, for one who fills them takes nothing from others. A
+ * miss that is forgotten early costs the next lookup of that name a wait, not the answer. What is
+ * not resolved again now is by the next lookup; both are answered from what is known.
+ */
+#define AGENT_MISSES_MAX 1024    // names remembered as not found; past that the oldest is forgotten
+#define AGENT_REFRESHES_MAX 1024 // services to be resolved again; past that they are not
+
+// What the LAN alone makes us hold, which has no users.
 #define AGENT_PEERS_MAX 4096
-#define AGENT_CLAIMS_MAX 8192    // service instances heard, resolved or not
-#define AGENT_ADVERTS_MAX 512    // nodes advertised; the rest is known on this host only
-#define AGENT_WAITS_MAX 4096     // lookups that wait for the network
-#define AGENT_MISSES_MAX 1024    // names remembered as not found
-#define AGENT_REFRESHES_MAX 1024 // services to be resolved again
-#define AGENT_INTERFACES_MAX 64  // interface names remembered
+#define AGENT_CLAIMS_MAX 8192   // service instances heard, resolved or not
+#define AGENT_INTERFACES_MAX 64 // interface names remembered
 
 #define AGENT_WAIT_MAX_MS 500    // for the answer to a question on the network
 #define AGENT_GRACE_MS 2000      // after start: registered nodes come back in this time

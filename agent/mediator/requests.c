@@ -359,8 +359,18 @@ static void handle_status(struct agent *agent, struct session *session, const st
 
 static void handle_hint(struct agent *agent, struct session *session, const struct ep_msg *msg)
 {
-	if (registry_find(agent->registry, msg->node) == NULL) {
-		peers_doubt(agent->peers, msg->node, ep_has(msg, EP_F_FAMILY) ? msg->family : 0);
+	struct user *user = client_of(session)->user;
+
+	if (registry_find(agent->registry, msg->node) == NULL &&
+	    peers_find(agent->peers, msg->node) != NULL) {
+		if (!users_may_hint(user)) {
+			session_fail(session, msg->id, EP_CODE_LIMIT,
+				     "your user has %d nodes verified this second",
+				     AGENT_HINTS_PER_UID_MAX);
+			return;
+		}
+		user->n_hints += peers_doubt(agent->peers, msg->node,
+					     ep_has(msg, EP_F_FAMILY) ? msg->family : 0);
 		agent_schedule(agent);
 	}
 	session_done(session, msg->id);

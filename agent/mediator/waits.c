@@ -62,6 +62,7 @@ static void drop_wait(struct wait *wait)
 	DL_DELETE(wait->client->waits, wait);
 	DL_DELETE2(wait->wanted->waits, wait, prev_same, next_same);
 	wait->owner->n_waits--;
+	wait->client->user->n_waits--;
 	event_free(wait->deadline);
 	free(wait);
 }
@@ -160,6 +161,23 @@ static uint64_t patience_ms(const struct agent *agent, uint32_t wait_ms, uint64_
 	return wait_ms < patience ? wait_ms : patience;
 }
 
+// One that cannot wait is not told that there is no such node: nobody has asked for it.
+static bool is_refused(const struct waits *waits, struct client *client, uint32_t id)
+{
+	if (waits->n_waits >= AGENT_WAITS_MAX) {
+		session_fail(client->session, id, EP_CODE_LIMIT,
+			     "%d lookups wait for the network already", AGENT_WAITS_MAX);
+		return true;
+	}
+	if (client->user->n_waits >= AGENT_WAITS_PER_UID_MAX) {
+		session_fail(client->session, id, EP_CODE_LIMIT,
+			     "your user has %d lookups that wait for the network",
+			     AGENT_WAITS_PER_UID_MAX);
+		return true;
+	}
+	return false;
+}
+
 bool waits_add(struct waits *waits, struct client *client, uint32_t id, struct ep_str node,
 	       enum ep_family family, uint32_t wait_ms)
 {
@@ -174,10 +192,10 @@ bool waits_add(struct waits *waits, struct client *client, uint32_t id, struct e
 		return false;
 	}
 	lan_ask(agent);
-	if (patience == 0 || waits->n_waits >= AGENT_WAITS_MAX) {
+	if (patience == 0) {
 		return false;
 	}
-	if (!session_defer(client->session, id)) {
+	if (is_refused(waits, client, id) || !session_defer(client->session, id)) {
 		return true; // answered: too many
 	}
 	wait = xcalloc(1, sizeof(*wait));
@@ -191,6 +209,7 @@ bool waits_add(struct waits *waits, struct client *client, uint32_t id, struct e
 	DL_APPEND(client->waits, wait);
 	DL_APPEND2(wait->wanted->waits, wait, prev_same, next_same);
 	waits->n_waits++;
+	client->user->n_waits++;
 	event_add(wait->deadline, &delay);
 	return true;
 }

@@ -336,19 +336,24 @@ void peers_judge(struct peers *peers, const struct peers_ticket *ticket,
 	settle(peers, peer_entry_of(claim->peer), now_ms);
 }
 
-void peers_doubt(struct peers *peers, struct ep_str node, uint32_t family)
+uint32_t peers_doubt(struct peers *peers, struct ep_str node, uint32_t family)
 {
 	struct peer_entry *entry = find_entry(peers, node);
+	uint32_t n_probes = 0;
 	struct claim *claim;
 
 	if (entry == NULL) {
-		return;
+		return 0;
 	}
 	LL_FOREACH (entry->claims, claim) {
 		if (!claim->is_newcomer && (family == 0 || claim_family(claim) == family)) {
-			peer_act_anew(&peers->world, claim, liveness_doubted(&claim->liveness));
+			unsigned actions = liveness_doubted(&claim->liveness);
+
+			n_probes += (actions & LIVENESS_PROBE) != 0;
+			peer_act_anew(&peers->world, claim, actions);
 		}
 	}
+	return n_probes;
 }
 
 void peers_local_changed(struct peers *peers, struct ep_str node, uint64_t now_ms)

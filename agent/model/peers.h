@@ -139,8 +139,8 @@ void peers_resumed(struct peers *peers, uint64_t now_ms);
 // The answer to peers_ops.probe.
 void peers_judge(struct peers *peers, const struct peers_ticket *ticket,
 		 enum liveness_verdict verdict, uint64_t now_ms);
-// A connect to the node failed, says a client; family 0: either.
-void peers_doubt(struct peers *peers, struct ep_str node, uint32_t family);
+// A connect to the node failed, says a client; family 0: either. Return: probes begun for it.
+uint32_t peers_doubt(struct peers *peers, struct ep_str node, uint32_t family);
 // The local registration of this name came or went.
 void peers_local_changed(struct peers *peers, struct ep_str node, uint64_t now_ms);
 

@@ -4,6 +4,7 @@
 
 import time
 
+import epmdns_wire as wire
 import pytest
 from front import CHANGED, CONFLICT, DOWN, INET6, READY, UNCONFIRMED, UP, Node, code_name, wait_until
 
@@ -120,6 +121,23 @@ def test_a_hint_at_a_node_that_does_not_answer_takes_it_down_and_a_lookup_brings
     place.port(port.address, port.number)
     wait_until(lambda: client.lookup(B) == (port.address, port.number), "the node")
     watch.expect(UP, B)
+
+
+def test_the_hints_of_one_user_leave_half_of_the_probes_to_others(place):
+    daemon, life = place.lan()
+    client = daemon.client()
+    names = [b"n%d@b.home" % number for number in range(60)]
+    for number, name in enumerate(names):
+        life.see(Node(name.decode(), 4001 + number))
+    wait_until(lambda: client.status()["peers"] == "60", "all peers")
+
+    client.socket.sendall(b"".join(wire.encode("hint", id, node=name) for id, name in enumerate(names)))
+    answers = [client.answer(id) for id in range(60)]
+    assert [answer.op for answer in answers[:50]] == ["done"] * 50
+    for answer in answers[50:]:
+        assert code_name(answer) == "limit" and answer["text"].startswith(b"your user"), answer
+    wait_until(lambda: client.ask("hint", node=names[-1]).op == "done", "the next second")
+    wait_until(lambda: names[-1] not in client.list(), "its end, for nobody listens there")
 
 
 def test_through_an_outage_everything_is_kept_and_answered(place):

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "epmdns/codec.h"
 #include "test.h"
@@ -25,6 +26,8 @@ struct talker {
 
 // talker_pair(): Return: the talker; *served: the other end, to be served.
 struct talker *talker_pair(struct event_base *base, int *served);
+// talker_be_user(): who the clients are that are let in from now on; before, they are who we are.
+void talker_be_user(uid_t uid);
 // talker_new(): consumes fd.
 struct talker *talker_new(struct event_base *base, int fd);
 void talker_free(struct talker *talker); // closes

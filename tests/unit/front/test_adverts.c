@@ -258,13 +258,14 @@ static void adverts_are_all_told_to_a_new_child(void **state)
 	scene_free(scene);
 }
 
-// n nodes of as many clients as that takes.
+// n nodes of as many clients as that takes, and of three users: one alone may have half of all.
 static void register_many(struct scene *scene, struct talker **talkers, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		char name[16];
 
 		if (i % 50 == 0) {
+			talker_be_user(1000 + i / 50 % 3);
 			talkers[i / 50] = story_client(scene->story);
 		}
 		snprintf(name, sizeof(name), "n%u@h", i);
@@ -304,6 +305,7 @@ static void adverts_of_both_families_have_room_for_fewer_nodes(void **state)
 		char name[16];
 
 		if (i % 50 == 0) {
+			talker_be_user(1000 + i / 50 % 3);
 			talker = talkers[n_talkers++] = story_client(scene->story);
 		}
 		snprintf(name, sizeof(name), "n%u@h", i);
@@ -354,6 +356,120 @@ static void adverts_of_more_nodes_than_there_is_room_for_wait_their_turn(void **
 	for (size_t i = 0; i < COUNT(talkers); i++) {
 		talker_free(talkers[i]);
 	}
+	scene_free(scene);
+}
+
+// Nodes PREFIX0@h to PREFIX(n-1)@h, of one user.
+static void register_of_user(struct scene *scene, struct talker **talkers, uid_t uid, char prefix,
+			     unsigned n)
+{
+	talker_be_user(uid);
+	for (unsigned i = 0; i < n; i++) {
+		char name[16];
+
+		if (i % 50 == 0 && talkers[i / 50] == NULL) {
+			talkers[i / 50] = story_client(scene->story);
+		}
+		snprintf(name, sizeof(name), "%c%u@h", prefix, i);
+		register_node(talkers[i / 50], (struct node){.name = name});
+	}
+}
+
+static bool has_come(struct scene *scene, enum link_op op, const char *name)
+{
+	struct recorded recorded;
+
+	while (take_record(scene, &recorded)) {
+		if (recorded.op == op && is_of(&recorded, name)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+// Sooner or later: there are many of them, and told again when their time to live changes.
+static void await(struct scene *scene, enum link_op op, const char *name)
+{
+	turn_until(scene->story->base, has_come(scene, op, name));
+}
+
+static void expect_counts(struct talker *talker, const char *advertised, const char *waiting)
+{
+	assert_string_equal(stat_of(talker, "advertised"), advertised);
+	assert_string_equal(stat_of(talker, "not_advertised"), waiting);
+}
+
+static void free_talkers(struct talker **talkers, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (talkers[i] != NULL) {
+			talker_free(talkers[i]);
+		}
+	}
+}
+
+// One user could take all the places, and no other user's node was found by anybody.
+static void adverts_of_one_user_take_half_of_the_places_and_the_rest_waits(void **state)
+{
+	enum { HALF = AGENT_ADVERTS_PER_UID_MAX, TALKERS = HALF / 50 + 1 };
+	struct scene *scene = scene_new();
+	struct talker *ones[TALKERS] = {NULL}, *others[TALKERS] = {NULL};
+
+	(void)state;
+	expect_start(scene);
+	register_of_user(scene, ones, 1000, 'a', HALF + 3);
+	expect_counts(ones[0], "256", "3");
+	register_of_user(scene, others, 1001, 'b', 1); // comes later, and at once
+	expect_counts(ones[0], "257", "3");
+	await(scene, LINK_PUBLISH, "b0@h");
+	// A place of the other user's is none for those who wait, one of their own user's is.
+	unregister_node(others[0], "b0@h");
+	await(scene, LINK_WITHDRAW, "b0@h");
+	expect_counts(ones[0], "256", "3");
+	unregister_node(ones[0], "a7@h");
+	await(scene, LINK_PUBLISH, "a256@h");
+	await(scene, LINK_WITHDRAW, "a7@h");
+	expect_counts(ones[0], "256", "2");
+	// Who waits goes on waiting until both have room.
+	register_of_user(scene, others, 1001, 'b', HALF + 1);
+	expect_counts(ones[0], "512", "3");
+	unregister_node(others[0], "b3@h");
+	await(scene, LINK_PUBLISH, "b256@h");
+	unregister_node(ones[0], "a3@h");
+	await(scene, LINK_PUBLISH, "a257@h");
+	expect_counts(ones[0], "512", "1");
+	free_talkers(others, TALKERS);
+	turn_until(scene->story->base, strcmp(stat_of(ones[0], "advertised"), "256") == 0);
+	expect_counts(ones[0], "256", "1");
+	free_talkers(ones, TALKERS);
+	scene_free(scene);
+}
+
+static void adverts_of_one_user_in_both_families_take_half_of_the_instances(void **state)
+{
+	enum { HALF = LINK_INSTANCES_MAX / 2, TALKERS = HALF / 50 + 1 };
+	struct scene *scene = scene_new();
+	struct talker *ones[TALKERS] = {NULL}, *others[1] = {NULL};
+
+	(void)state;
+	expect_start(scene);
+	talker_be_user(1000);
+	for (unsigned i = 0; i < HALF / 2 + 3; i++) {
+		char name[16];
+
+		if (i % 50 == 0) {
+			ones[i / 50] = story_client(scene->story);
+		}
+		snprintf(name, sizeof(name), "a%u@h", i);
+		register_node(ones[i / 50], (struct node){.name = name});
+		register_node(ones[i / 50],
+			      (struct node){.name = name, .carrier = EP_CARRIER_INET6_TCP});
+	}
+	expect_counts(ones[0], "192", "3");
+	register_of_user(scene, others, 1001, 'b', 40);
+	expect_counts(ones[0], "232", "3");
+	free_talkers(ones, TALKERS);
+	free_talkers(others, 1);
 	scene_free(scene);
 }
 
@@ -463,6 +579,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(adverts_are_all_told_to_a_new_child),
 		cmocka_unit_test(adverts_of_both_families_have_room_for_fewer_nodes),
 		cmocka_unit_test(adverts_of_more_nodes_than_there_is_room_for_wait_their_turn),
+		cmocka_unit_test(adverts_of_one_user_take_half_of_the_places_and_the_rest_waits),
+		cmocka_unit_test(adverts_of_one_user_in_both_families_take_half_of_the_instances),
 		cmocka_unit_test(adverts_live_longer_when_there_are_more),
 		cmocka_unit_test(adverts_are_of_one_node_each_even_if_instance_names_collide),
 		cmocka_unit_test(adverts_are_followed_by_a_question_when_a_node_is_missed),

@@ -45,6 +45,32 @@ static void server_refuses_more_sessions_than_a_user_may_have(void **state)
 	check_limit(story_new_with(100, 2), 2);
 }
 
+static void server_lets_others_in_when_one_user_has_all_that_it_may_have(void **state)
+{
+	struct story *story = story_new_with(4, 2);
+	struct talker *talkers[4];
+	struct talker *more;
+	struct ep_msg error;
+
+	(void)state;
+	for (uid_t uid = 0; uid < 2; uid++) {
+		talker_be_user(1000 + uid);
+		talkers[2 * uid] = story_client(story);
+		talkers[2 * uid + 1] = story_client(story);
+		more = story_stranger(story);
+		error = talker_expect_error(more, 0, EP_CODE_LIMIT);
+		// The second of them hears that nobody else is let in either.
+		assert_int_equal(memcmp(error.text.p, "your user", 9) == 0, uid == 0);
+		talker_expect_end(more);
+		talker_free(more);
+	}
+	for (size_t i = 0; i < COUNT(talkers); i++) {
+		talker_expect_nothing(talkers[i]);
+		talker_free(talkers[i]);
+	}
+	story_free(story);
+}
+
 // How often does the loop turn in that time when nobody does anything?
 static unsigned count_turns(struct story *story, uint64_t ms)
 {
@@ -122,6 +148,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(server_refuses_more_sessions_than_it_may_have),
 		cmocka_unit_test(server_refuses_more_sessions_than_a_user_may_have),
+		cmocka_unit_test(server_lets_others_in_when_one_user_has_all_that_it_may_have),
 		cmocka_unit_test(server_pauses_accepting_when_there_are_no_descriptors_left),
 	};
 
