@@ -6,7 +6,7 @@
 - epmdns(1) against `epmdns help`: commands, their arguments and options; status keys against report.c
 - epmdnsd(8) against `epmdnsd --help`: options and the values that are spelled out
 - epmdns-erlang(7) against epmdns_config.erl: configuration keys
-- epmdns-protocol(7) against include/epmdns/protocol.h (numbers) and tests/lib/epmdns_wire.py (what is
+- epmdns-protocol(7) against include/epmdns/protocol.h (numbers), limits.h and server.h (limits) and tests/lib/epmdns_wire.py (what is
   required, lengths, repeats: bound to the C and the Erlang codec by the vectors)
 
 Prints a line for each difference; exit code 1 if there is any.
@@ -186,12 +186,18 @@ def check_protocol(root):
                 problems.append(f"protocol: {row[1]} marks {name} as repeated")
     for row in fields[1:]:
         check_field(wire.BY_NAME.get(row[1]), row[2], header)
+    (failures,) = tables(page["WHAT IS WRONG"])
+    for row in failures[1:]:
+        code = plain(row[1]).split(",")[0].split()[0]
+        closes = code in ("bad_frame", "bad_version", "hello_first")
+        if code not in wire.CODES or row[2] != ("closed" if closes else "goes on"):
+            problems.append(f"protocol: what is wrong: {' | '.join(row)}")
     for prefix, field in (("CARRIER", "carrier"), ("STATE", "state"), ("EVENT", "event")):
         cell = next(row[2] for row in fields if row[1] == field)
         values = {f"{number} {name}" for name, number in enum(header, f"EP_{prefix}_").items()}
         same(f"protocol: values of {field}", values, re.findall(r"\d+ [a-z]\w*", cell.split(":", 1)[1]), "protocol.h",
              "epmdns-protocol(7)")  # fmt: skip
-    check_limits(wire, page, header)
+    check_limits(root, wire, page, header)
 
 
 def check_field(field, cell, header):
@@ -217,11 +223,18 @@ def check_field(field, cell, header):
     equal(f"protocol: lengths of {field.name}", (low, high), (field.low, field.high))
 
 
-def check_limits(wire, page, header):
+def check_limits(root, wire, page, header):
     """Numbers that stand in the page's sentences."""
     limits = {name: value for name, value in enum(header, "EP_").items()}
     equal("protocol.h: frame", (limits["body_min"], limits["frame_max"]), (wire.BODY_MIN, wire.FRAME_MAX))
+    held = enum((root / "agent/mediator/limits.h").read_text(), "AGENT_")
+    served = enum((root / "agent/edge/server.h").read_text(), "SERVER_")
     for section, sentence in (
+        ("SESSIONS", f"within {served['hello_ms'] // 1000} seconds"),
+        ("SESSIONS", f"dropped after {served['stuck_ms'] // 1000} seconds"),
+        ("SESSIONS", f"up to {served['output_max'] // 1024} KiB"),
+        ("SESSIONS", f"at most {held['watches_per_session_max']} watches and {held['nodes_per_session_max']} nodes"),
+        ("REQUESTS AND ANSWERS", f"begins {held['hints_per_uid_max']} verifications"),
         ("FRAMES", f"{limits['body_min']} to {limits['frame_max']} bytes"),
         ("SESSIONS", f"at most {limits['in_flight_max']} unanswered"),
         ("REQUESTS AND ANSWERS", f"at most {limits['tags_bytes_max']} bytes"),

@@ -317,8 +317,7 @@ static void on_readable(evutil_socket_t fd, short what, void *user)
 			event_remove_timer(connection->readable);
 			return;
 		}
-		session_drop(&connection->session,
-			     connection->is_open ? "it sent half a frame" : "it did not say hello");
+		session_expire(connection);
 		return;
 	}
 	if (kept > 0) {

@@ -92,6 +92,8 @@ void connection_close_when_sent(struct connection *connection);
 // session.c: handle all complete frames of buf while the client reads its answers. Return: bytes
 // used.
 size_t session_handle_frames(struct connection *connection, const uint8_t *buf, size_t n);
+// session.c: what was due by deadline_ms has not come; say so, and end it.
+void session_expire(struct connection *connection);
 
 // server.c
 struct account *server_open_account(struct server *server, uid_t uid);

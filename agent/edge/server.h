@@ -7,7 +7,8 @@
  *
  * The hot path is three system calls: epoll_wait, one recv, one send for all answers of that recv.
  * A client that does not take its answers is not read from; what comes to it unasked (changes, for
- * a watch) waits up to SERVER_OUTPUT_MAX; then it is dropped.
+ * a watch) waits up to SERVER_OUTPUT_MAX; then it is dropped. One that sends what is no frame, or
+ * says nothing in time, is told what was wrong before it is closed.
  */
 #pragma once
 

@@ -143,20 +143,26 @@ bool session_is_hung_up(const struct session *session)
 					 (poll_fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0);
 }
 
-void session_drop(struct session *session, const char *why)
+static void note_drop(struct connection *connection, const char *why)
 {
-	struct connection *connection = connection_of(session);
+	const struct session *session = &connection->session;
 	uint64_t suppressed;
 
-	if (connection->is_doomed) {
-		return;
-	}
 	if (log_limit_pass(&connection->server->drops, clock_now_ms(), &suppressed)) {
 		log_info("Dropping a session: %s. session=%llu uid=%u pid=%d suppressed=%llu", why,
 			 (unsigned long long)session->id, (unsigned)session->uid, (int)session->pid,
 			 (unsigned long long)suppressed);
 	}
-	connection_doom(connection);
+}
+
+void session_drop(struct session *session, const char *why)
+{
+	struct connection *connection = connection_of(session);
+
+	if (!connection->is_doomed) {
+		note_drop(connection, why);
+		connection_doom(connection);
+	}
 }
 
 // Say what was wrong and close once it is said.
@@ -165,6 +171,18 @@ static void refuse(struct connection *connection, uint32_t id, enum ep_code code
 	session_fail(&connection->session, id, code, "%s", text);
 	connection_flush(connection->server);
 	connection_close_when_sent(connection);
+}
+
+void session_expire(struct connection *connection)
+{
+	if (connection->is_open) {
+		note_drop(connection, "it sent half a frame");
+		refuse(connection, 0, EP_CODE_BAD_FRAME,
+		       "the rest of a frame did not come in time");
+	} else {
+		note_drop(connection, "it did not say hello");
+		refuse(connection, 0, EP_CODE_HELLO_FIRST, "hello did not come in time");
+	}
 }
 
 static void handle_hello(struct connection *connection, const struct ep_msg *msg)

@@ -330,14 +330,26 @@ static void handle_names(struct agent *agent, struct session *session, const str
 	feed_start(agent, client_of(session), msg, FEED_NAMES);
 }
 
+// What a later version may ask for is not answered with something else.
+static void start_filtered(struct agent *agent, struct session *session, const struct ep_msg *msg,
+			   enum feed_kind kind)
+{
+	if (ep_has(msg, EP_F_FILTER) && (msg->filter & ~(uint32_t)EP_FILTER_ALL) != 0) {
+		session_fail(session, msg->id, EP_CODE_BAD_FIELD,
+			     "filter: only 1 (hidden nodes too) is known");
+		return;
+	}
+	feed_start(agent, client_of(session), msg, kind);
+}
+
 static void handle_list(struct agent *agent, struct session *session, const struct ep_msg *msg)
 {
-	feed_start(agent, client_of(session), msg, FEED_LIST);
+	start_filtered(agent, session, msg, FEED_LIST);
 }
 
 static void handle_watch(struct agent *agent, struct session *session, const struct ep_msg *msg)
 {
-	feed_start(agent, client_of(session), msg, FEED_WATCH);
+	start_filtered(agent, session, msg, FEED_WATCH);
 }
 
 static void handle_cancel(struct agent *agent, struct session *session, const struct ep_msg *msg)

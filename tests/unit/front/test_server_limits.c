@@ -176,8 +176,10 @@ static void server_drops_one_who_does_not_say_hello_in_time_whatever_else_it_sen
 	put_clock_forward(600);
 	turn_for(story->base, 20);
 	assert_int_equal(server_sessions(story->server), 0);
+	talker_expect_error(silent, 0, EP_CODE_HELLO_FIRST);
 	talker_expect_end(silent);
-	turn_until(story->base, talker_read(slow) == 0 && slow->is_closed);
+	talker_expect_error(slow, 0, EP_CODE_HELLO_FIRST);
+	talker_expect_end(slow);
 	talker_free(silent);
 	talker_free(slow);
 	story_free(story);
@@ -200,6 +202,8 @@ static void server_drops_one_who_does_not_finish_a_frame_in_time(void **state)
 	put_clock_forward(400);
 	turn_for(story->base, 20);
 	assert_int_equal(server_sessions(story->server), 1);
+	talker_expect_error(talker, 0, EP_CODE_BAD_FRAME);
+	talker_expect_end(talker);
 	talker_expect_nothing(idle); // an idle session has all the time in the world
 	put_clock_forward(1000000);
 	talker_expect_nothing(idle);
