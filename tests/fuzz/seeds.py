@@ -1,12 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: 2026 The epmdns authors
-"""Makes the seed corpora of the fuzz targets.
+"""Makes the seed corpora of the fuzz targets, and packs what was found.
 
-Usage: seeds.py FRAMES.TXT CORPUS_DIR [STAMP]
+Usage: seeds.py CORPUS_DIR STAMP FRAMES.TXT SESSIONS.TXT CORPUS-TARGET.HEX...
+       seeds.py --pack DIR > CORPUS-TARGET.HEX
 
 CORPUS_DIR/codec has each frame of the vectors and the short ones as one stream, CORPUS_DIR/service a
-few TXT records.
+few TXT records, CORPUS_DIR/session what each client of the dialogues says, at once and in pieces.
+All have the inputs of their CORPUS-TARGET.HEX, one a line, too.
 """
 
 import pathlib
@@ -47,21 +49,61 @@ def frames(path):
         yield name, bytes(frame)
 
 
-def main():
-    vectors, corpus = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
-    for target in ("codec", "service"):
-        (corpus / target).mkdir(parents=True, exist_ok=True)
+def streams(path):
+    """{"DIALOGUE-CLIENT": all that this client sends}"""
+    found = {}
+    dialogue, client = None, "a"
+    for line in path.read_text(encoding="utf-8").splitlines():
+        key, _, value = line.partition(" ")
+        if key == "dialogue":
+            dialogue, client = value, "a"
+        elif key == "client":
+            client = value
+        elif key in ("send", "more"):
+            name = f"{dialogue}-{client}"
+            found[name] = found.get(name, b"") + bytes.fromhex(value)
+    return found
+
+
+def write(directory, name, data):
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / name).write_bytes(data)
+
+
+def make(corpus, vectors, dialogues, found):
     stream = b""
     for name, frame in frames(vectors):
-        (corpus / "codec" / name).write_bytes(frame)
+        write(corpus / "codec", name, frame)
         if int.from_bytes(frame[:2], "big") == len(frame) - 2 and len(frame) < 100:
             stream += frame
-    (corpus / "codec" / "stream").write_bytes(stream)
+    write(corpus / "codec", "stream", stream)
     for name, strings in SERVICES.items():
-        txt = b"".join(bytes([len(s)]) + s for s in strings)
-        (corpus / "service" / name).write_bytes(txt)
-    for stamp in sys.argv[3:]:
-        pathlib.Path(stamp).touch()
+        write(corpus / "service", name, b"".join(bytes([len(s)]) + s for s in strings))
+    for name, data in streams(dialogues).items():
+        write(corpus / "session", name, b"\0" + data)
+        write(corpus / "session", f"{name}-pieces", b"\5" + data)
+    for path in found:
+        target = path.stem.partition("-")[2]
+        for number, line in enumerate(path.read_text(encoding="ascii").splitlines()):
+            if not line.startswith("#"):
+                write(corpus / target, f"found-{number}", bytes.fromhex(line))
+
+
+def pack(directory):
+    print("# SPDX-License-Identifier: Apache-2.0")
+    print("# SPDX-FileCopyrightText: 2026 The epmdns authors")
+    print("# What fuzzing has found: an input a line.")
+    for line in sorted((path.read_bytes().hex() for path in directory.iterdir()), key=lambda one: (len(one), one)):
+        print(line)
+
+
+def main():
+    if sys.argv[1] == "--pack":
+        pack(pathlib.Path(sys.argv[2]))
+        return
+    corpus, stamp, vectors, dialogues, *found = map(pathlib.Path, sys.argv[1:])
+    make(corpus, vectors, dialogues, found)
+    stamp.touch()
 
 
 if __name__ == "__main__":
