@@ -6,8 +6,8 @@
 - epmdns(1) against `epmdns help`: commands, their arguments and options; status keys against report.c
 - epmdnsd(8) against `epmdnsd --help`: options and the values that are spelled out
 - epmdns-erlang(7) against epmdns_config.erl: configuration keys
-- epmdns-protocol(7) against include/epmdns/protocol.h (numbers), limits.h and server.h (limits) and tests/lib/epmdns_wire.py (what is
-  required, lengths, repeats: bound to the C and the Erlang codec by the vectors)
+- epmdns-protocol(7) against include/epmdns/protocol.h (numbers), limits.h and server.h (limits), and
+  tests/lib/epmdns_wire.py (what is required, lengths, repeats: bound to the C and the Erlang codec by the vectors)
 
 Prints a line for each difference; exit code 1 if there is any.
 """
