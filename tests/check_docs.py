@@ -232,7 +232,7 @@ def check_limits(root, wire, page, header):
     for section, sentence in (
         ("SESSIONS", f"within {served['hello_ms'] // 1000} seconds"),
         ("SESSIONS", f"dropped after {served['stuck_ms'] // 1000} seconds"),
-        ("SESSIONS", f"up to {served['output_max'] // 1024} KiB"),
+        ("SESSIONS", f"up to {served['output_max'] // 1024} KiB for a session"),
         ("SESSIONS", f"at most {held['watches_per_session_max']} watches and {held['nodes_per_session_max']} nodes"),
         ("REQUESTS AND ANSWERS", f"begins {held['hints_per_uid_max']} verifications"),
         ("FRAMES", f"{limits['body_min']} to {limits['frame_max']} bytes"),

@@ -29,7 +29,7 @@ LAYERS = {
 WIRE = "edge/wire.h"
 
 # An edge in several files: what these share is no other edge's.
-SERVER_FILES = {"connection", "server", "session"}
+SERVER_FILES = {"connection", "server", "session", "turns"}
 SERVER_HEADERS = {"edge/connection.h", "edge/server.h"}
 
 # A model has no I/O and no clock, the codec nothing but bytes: these headers, and no other.

@@ -55,6 +55,7 @@ void connection_free(struct connection *connection)
 	if (connection->is_doomed) {
 		DL_DELETE2(server->doomed, connection, prev_doomed, next_doomed);
 	}
+	turns_leave(connection);
 	DL_DELETE(server->connections, connection);
 	server->n_connections--;
 	event_free(connection->readable);
@@ -182,13 +183,20 @@ static void await_input(struct connection *connection)
 	event_add(connection->readable, connection->deadline_ms != 0 ? &left : NULL);
 }
 
-// One who does not read is not heard further either.
-static void throttle(struct connection *connection)
+// One who does not read is not heard further either, nor is one who has asked for more already than
+// can be done at once.
+static void throttle(struct connection *connection, bool has_more)
 {
-	if (!connection->is_throttled && !connection->is_closing &&
-	    connection->output_len > SERVER_OUTPUT_MAX / 2) {
-		connection->is_throttled = true;
-		event_del(connection->readable);
+	bool owes_much = connection->output_len > SERVER_OUTPUT_MAX / 2;
+
+	if (connection->is_throttled || connection->is_closing || connection->is_doomed ||
+	    !(owes_much || has_more)) {
+		return;
+	}
+	connection->is_throttled = true;
+	event_del(connection->readable);
+	if (!owes_much) {
+		turns_wait(connection);
 	}
 }
 
@@ -201,7 +209,7 @@ static void keep_input(struct connection *connection, const uint8_t *p, size_t n
 		set_input(connection, p, n);
 	}
 	if (connection->account->bytes > SERVER_BYTES_PER_UID_MAX) {
-		session_drop(&connection->session, "its user's sessions sent half frames");
+		session_drop(&connection->session, "its user's sessions sent too much at once");
 		return;
 	}
 	if (connection->is_open && n == 0) {
@@ -217,14 +225,16 @@ static void keep_input(struct connection *connection, const uint8_t *p, size_t n
 }
 
 // Handle server::input[0..n), the kept input included.
-static void handle_input(struct connection *connection, size_t n)
+static void handle_input(struct connection *connection, size_t n, uint64_t turn_ms)
 {
 	struct server *server = connection->server;
+	bool is_cut_short;
 	size_t used;
 
 	server->current = connection;
 	server->turn_len = 0;
-	used = session_handle_frames(connection, server->input, n);
+	server->turn_end_ms = clock_now_ms() + turn_ms;
+	used = session_handle_frames(connection, server->input, n, &is_cut_short);
 	connection_flush(server);
 	server->current = NULL;
 	if (connection->is_doomed) {
@@ -235,19 +245,27 @@ static void handle_input(struct connection *connection, size_t n)
 		return;
 	}
 	keep_input(connection, server->input + used, n - used, used > 0);
-	throttle(connection);
+	throttle(connection, is_cut_short);
 	// A list may have stopped for answers that have all been sent meanwhile.
 	if (connection->is_open && connection->output_len == 0 && !connection->is_doomed) {
 		server->ops->on_drained(server->user, &connection->session);
 	}
 }
 
-static void unthrottle(struct connection *connection)
+// Where others wait for their turns, each is heard with one request, and waits for the next.
+static uint64_t fair_turn_ms(const struct server *server)
+{
+	return server->waiting == NULL ? SERVER_TURN_MS : 0;
+}
+
+void connection_resume(struct connection *connection, uint64_t turn_ms)
 {
 	struct server *server = connection->server;
 	size_t kept = connection->input_len;
 
-	if (!connection->is_throttled || connection->output_len >= SERVER_OUTPUT_LOW) {
+	turns_leave(connection);
+	if (!connection->is_throttled || connection->is_doomed ||
+	    connection->output_len >= SERVER_OUTPUT_LOW) {
 		return;
 	}
 	connection->is_throttled = false;
@@ -257,7 +275,7 @@ static void unthrottle(struct connection *connection)
 	if (kept > 0) {
 		memcpy(server->input, connection->input, kept);
 	}
-	handle_input(connection, kept);
+	handle_input(connection, kept, turn_ms);
 	if (!connection->is_throttled && !connection->is_closing && !connection->is_doomed) {
 		await_input(connection);
 	}
@@ -289,7 +307,7 @@ static void on_writable(evutil_socket_t fd, short what, void *user)
 	    !connection->is_closing) {
 		server->ops->on_drained(server->user, &connection->session);
 	}
-	unthrottle(connection);
+	connection_resume(connection, fair_turn_ms(server));
 	if (connection->output_len > 0) {
 		event_add(connection->writable, &stuck);
 		return;
@@ -331,7 +349,7 @@ static void on_readable(evutil_socket_t fd, short what, void *user)
 		connection_doom(connection);
 		return;
 	}
-	handle_input(connection, kept + (size_t)n);
+	handle_input(connection, kept + (size_t)n, fair_turn_ms(server));
 }
 
 void connection_open(struct server *server, int fd, uid_t uid, pid_t pid)

@@ -25,13 +25,15 @@ struct connection {
 	struct account *account;                      // of its user
 	struct connection *prev, *next;               // server::connections
 	struct connection *prev_doomed, *next_doomed; // server::doomed
+	struct connection *prev_turn, *next_turn;     // server::waiting
 	struct event *readable;
 	struct event *writable; // NULL unless output is owed
 	int fd;
 	bool is_open;      // hello was accepted
 	bool is_closing;   // nothing more is read; closes when all is sent
 	bool is_doomed;    // closes from the loop
-	bool is_throttled; // not read while it owes too much
+	bool is_throttled; // not read: it owes too much, or waits for its turn
+	bool is_waiting;   // for its turn
 	uint8_t n_deferred;
 	uint32_t *deferred;   // ids
 	uint64_t deadline_ms; // for hello, or for the rest of a frame; 0: nothing is due
@@ -57,7 +59,8 @@ struct server {
 	struct event *acceptable; // NULL before server_listen()
 	struct event *accept_again;
 	struct event *reaper; // closes the doomed
-	struct connection *connections, *doomed;
+	struct event *turns;  // of those who wait for theirs
+	struct connection *connections, *doomed, *waiting;
 	struct account *accounts;
 	uint32_t n_connections;
 	uint64_t next_id;
@@ -67,6 +70,7 @@ struct server {
 	struct connection *current; // whose requests are being answered into `answers`
 	size_t answers_len;
 	size_t turn_len; // sent to `current` in this turn
+	uint64_t turn_end_ms;
 	uint8_t input[SERVER_INPUT_LEN + EP_HEADER_LEN + EP_FRAME_MAX];
 	uint8_t answers[65536];
 };
@@ -89,9 +93,23 @@ void connection_flush(struct server *server);
 // connection_close_when_sent(): read nothing more, and end it when nothing is owed.
 void connection_close_when_sent(struct connection *connection);
 
-// session.c: handle all complete frames of buf while the client reads its answers. Return: bytes
-// used.
-size_t session_handle_frames(struct connection *connection, const uint8_t *buf, size_t n);
+// connection_resume(): go on with what it sent, for at most turn_ms.
+void connection_resume(struct connection *connection, uint64_t turn_ms);
+
+// turns.c
+// turns_wait(): there is more to do for it than others should wait for; connection_resume()
+// follows.
+void turns_wait(struct connection *connection);
+void turns_leave(struct connection *connection); // if it waits
+void turns_init(struct server *server);
+void turns_fini(struct server *server);
+
+/*
+ * session.c: handle the complete frames of buf while the client reads its answers and the turn
+ * lasts, at least one. Return: bytes used. *is_cut_short: the turn was over before all was seen.
+ */
+size_t session_handle_frames(struct connection *connection, const uint8_t *buf, size_t n,
+			     bool *is_cut_short);
 // session.c: what was due by deadline_ms has not come; say so, and end it.
 void session_expire(struct connection *connection);
 

@@ -163,6 +163,7 @@ struct server *server_new(struct event_base *base, const struct server_limits *l
 	server->drops.interval_ms = 1000;
 	server->reaper = event_new(base, -1, 0, on_reap, server);
 	server->accept_again = event_new(base, -1, 0, on_accept_again, server);
+	turns_init(server);
 	return server;
 }
 
@@ -178,6 +179,7 @@ void server_free(struct server *server)
 		event_free(server->acceptable);
 	}
 	event_free(server->accept_again);
+	turns_fini(server);
 	event_free(server->reaper);
 	free(server);
 }

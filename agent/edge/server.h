@@ -8,7 +8,8 @@
  * The hot path is three system calls: epoll_wait, one recv, one send for all answers of that recv.
  * A client that does not take its answers is not read from; what comes to it unasked (changes, for
  * a watch) waits up to SERVER_OUTPUT_MAX; then it is dropped. One that sends what is no frame, or
- * says nothing in time, is told what was wrong before it is closed.
+ * says nothing in time, is told what was wrong before it is closed. One who asks for more than can
+ * be done in a moment takes turns with the others.
  */
 #pragma once
 
@@ -25,6 +26,7 @@
 #define SERVER_BYTES_PER_UID_MAX (64 << 20) // in the buffers of all sessions of one user
 #define SERVER_STUCK_MS 30000               // for a client to read anything, or to finish a frame
 #define SERVER_ACCEPT_AGAIN_MS 1000         // after running out of descriptors
+#define SERVER_TURN_MS 5                    // for the requests of one session, if nobody waits
 
 struct event_base;
 struct server;

@@ -266,11 +266,12 @@ static void handle_body(struct connection *connection, struct ep_str body)
 	}
 }
 
-// Handle all complete frames of buf, as long as the client reads the answers. Return: bytes used.
-size_t session_handle_frames(struct connection *connection, const uint8_t *buf, size_t n)
+size_t session_handle_frames(struct connection *connection, const uint8_t *buf, size_t n,
+			     bool *is_cut_short)
 {
 	size_t used = 0;
 
+	*is_cut_short = false;
 	while (!connection->is_closing && !connection->is_doomed &&
 	       session_owes(&connection->session) <= SERVER_OUTPUT_MAX / 2) {
 		struct ep_str body;
@@ -285,6 +286,10 @@ size_t session_handle_frames(struct connection *connection, const uint8_t *buf, 
 		}
 		used = (size_t)(body.p + body.n - buf);
 		handle_body(connection, body);
+		if (used < n && clock_now_ms() >= connection->server->turn_end_ms) {
+			*is_cut_short = true;
+			break;
+		}
 	}
 	return used;
 }

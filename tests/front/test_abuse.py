@@ -228,6 +228,26 @@ def test_one_who_does_not_read_what_it_watches_is_dropped_and_nobody_else(place,
     bystander.check()
 
 
+def test_one_who_asks_for_more_than_can_be_done_at_once_takes_turns(place, clients):
+    daemon = place.daemon(*ALONE).started()
+    bystander = Bystander(daemon)
+    for number in range(100):
+        requests = b"".join(register(id, b"n%d-%d@h" % (number, id)) for id in range(2, 66))
+        clients.append(connect(place.socket, HELLO + requests))
+        assert [clients[-1].receive().op for _ in range(65)] == ["welcome"] + ["registered"] * 64
+    # Each looks at all nodes and has nothing to say: eight times 64 KiB of them are seconds of work.
+    questions = (wire.encode("list", 2, cluster=b"nobody's") * 10000)[:65000]
+    greedy = [connect(place.socket, HELLO) for _ in range(8)]
+    clients += greedy
+    for client in greedy:
+        assert client.receive().op == "welcome"
+    for client in greedy:
+        client.socket.sendall(questions)
+    for _ in range(200):
+        bystander.check()
+    assert greedy[0].receive().op == "done"
+
+
 def answer_to(data):
     """(code, id) of what this deserves from one who has not said hello; None as long as it is no whole frame."""
     try:
