@@ -15,7 +15,7 @@
 #define AGENT_NODES_MAX 20480
 #define AGENT_NODES_PER_UID_MAX (AGENT_NODES_MAX / 2)
 #define AGENT_NODES_PER_SESSION_MAX 64
-#define AGENT_WATCHES_MAX 4096 // each is told of each change
+#define AGENT_WATCHES_MAX 2048 // each is told of each change, which takes half a microsecond
 #define AGENT_WATCHES_PER_UID_MAX (AGENT_WATCHES_MAX / 2)
 #define AGENT_WATCHES_PER_SESSION_MAX 8
 #define AGENT_WAITS_MAX 4096 // lookups that wait for the network

@@ -118,7 +118,7 @@ static void quotas_leave_half_of_the_watches_to_others(void **state)
 	}
 	one = client_of_user(story, 1000);
 	ask_feed(one, EP_OP_WATCH, 2, 0, NULL, NULL);
-	expect_limit(one, 2, "your user has 2048 watches");
+	expect_limit(one, 2, "your user has 1024 watches");
 	ask_feed(one, EP_OP_LIST, 3, 0, NULL, NULL); // it may ask, all the same
 	talker_expect(one, EP_OP_DONE, 3);
 	for (size_t i = 0; i < WATCHERS; i++) {
@@ -126,14 +126,14 @@ static void quotas_leave_half_of_the_watches_to_others(void **state)
 	}
 	third = client_of_user(story, 1002);
 	ask_feed(third, EP_OP_WATCH, 2, 0, NULL, NULL);
-	expect_limit(third, 2, "all 4096 watches are taken");
+	expect_limit(third, 2, "all 2048 watches are taken");
 	// Whoever watches no longer makes room.
 	talker_ask(ones[0], EP_OP_CANCEL, 5);
 	talker_expect(ones[0], EP_OP_DONE, 5);
 	ask_feed(one, EP_OP_WATCH, 4, 0, NULL, NULL);
 	expect_ready(one, 4);
 	talker_free(others[0]);
-	turn_until(story->base, strcmp(stat_of(one, "sessions"), "513") == 0);
+	turn_until(story->base, strcmp(stat_of(one, "sessions"), "257") == 0);
 	ask_feed(third, EP_OP_WATCH, 3, 0, NULL, NULL);
 	expect_ready(third, 3);
 	for (size_t i = 0; i < WATCHERS; i++) {
