@@ -170,14 +170,19 @@ static void publish(struct agent *agent, struct local *local, unsigned slot)
 	}
 }
 
-static void count_advertised(struct agent *agent, const struct local *local, bool was_advertised)
+static void count_advertised(struct agent *agent, struct local *local, bool was_advertised)
 {
-	bool is_now = is_advertised(local);
+	struct user *user = user_of(local);
 
-	agent->adverts.n_nodes += is_now;
-	agent->adverts.n_nodes -= was_advertised;
-	user_of(local)->n_advertised += is_now;
-	user_of(local)->n_advertised -= was_advertised;
+	if (is_advertised(local) && !was_advertised) {
+		DL_APPEND(user->advertised, local);
+		user->n_advertised++;
+		agent->adverts.n_nodes++;
+	} else if (was_advertised && !is_advertised(local)) {
+		DL_DELETE(user->advertised, local);
+		user->n_advertised--;
+		agent->adverts.n_nodes--;
+	}
 }
 
 static void publish_all(struct agent *agent, struct local *local)
@@ -209,11 +214,27 @@ static bool is_full(const struct adverts *adverts)
 	       adverts->n_instances + REGISTRY_FAMILIES > LINK_INSTANCES_MAX;
 }
 
-// Has this user half of all there is?
+// Has this user half of all there is? More than that is his while no other one needs it.
 static bool is_sated(const struct user *user)
 {
 	return user->n_advertised >= AGENT_ADVERTS_PER_UID_MAX ||
 	       user->n_instances + REGISTRY_FAMILIES > LINK_INSTANCES_MAX / 2;
+}
+
+static bool is_greedy(const struct user *user)
+{
+	return user->n_advertised > AGENT_ADVERTS_PER_UID_MAX ||
+	       user->n_instances > LINK_INSTANCES_MAX / 2;
+}
+
+static void unpublish_all(struct agent *agent, struct local *local)
+{
+	bool was_advertised = is_advertised(local);
+
+	for (unsigned slot = 0; slot < REGISTRY_FAMILIES; slot++) {
+		unpublish(agent, local, slot);
+	}
+	count_advertised(agent, local, was_advertised);
 }
 
 static void start_waiting(struct agent *agent, struct local *local)
@@ -237,7 +258,15 @@ static void start_waiting(struct agent *agent, struct local *local)
 	}
 }
 
-// Of those for whom there is room now, the one who has waited longest; NULL if there is none.
+// Who comes before whom: those of users who have less than half, then those who wait longer.
+static bool is_before(const struct local *a, const struct local *b)
+{
+	bool is_sated_a = is_sated(user_of(a));
+
+	return is_sated_a == is_sated(user_of(b)) ? a->turn < b->turn : !is_sated_a;
+}
+
+// The one for whom there is room now; NULL if there is none.
 static struct local *next_in_turn(const struct agent *agent)
 {
 	struct local *first = NULL;
@@ -247,12 +276,30 @@ static struct local *next_in_turn(const struct agent *agent)
 		return NULL;
 	}
 	HASH_ITER (hh, agent->users, user, next) {
-		if (user->waiting != NULL && !is_sated(user) &&
-		    (first == NULL || user->waiting->turn < first->turn)) {
+		if (user->waiting != NULL && (first == NULL || is_before(user->waiting, first))) {
 			first = user->waiting;
 		}
 	}
 	return first;
+}
+
+// Who has more than half gives up what he got last, for one who has less. Return: is there room?
+static bool make_room(struct agent *agent, const struct user *user)
+{
+	struct user *other, *next;
+
+	if (is_sated(user)) {
+		return !is_full(&agent->adverts);
+	}
+	HASH_ITER (hh, agent->users, other, next) {
+		while (is_full(&agent->adverts) && is_greedy(other)) {
+			struct local *last = other->advertised->prev; // (of a utlist's head)
+
+			unpublish_all(agent, last);
+			start_waiting(agent, last);
+		}
+	}
+	return !is_full(&agent->adverts);
 }
 
 static void fill_up(struct agent *agent)
@@ -271,8 +318,7 @@ void adverts_update(struct agent *agent, struct local *local)
 	bool is_wanted = is_for_the_lan(local->node, REGISTRY_INET) ||
 			 is_for_the_lan(local->node, REGISTRY_INET6);
 
-	if (is_wanted && !is_advertised(local) &&
-	    (is_full(&agent->adverts) || is_sated(user_of(local)))) {
+	if (is_wanted && !is_advertised(local) && !make_room(agent, user_of(local))) {
 		start_waiting(agent, local);
 		return;
 	}
@@ -286,10 +332,7 @@ void adverts_withdraw(struct agent *agent, struct local *local)
 	bool was_advertised = is_advertised(local);
 
 	stop_waiting(agent, local);
-	for (unsigned slot = 0; slot < REGISTRY_FAMILIES; slot++) {
-		unpublish(agent, local, slot);
-	}
-	count_advertised(agent, local, was_advertised);
+	unpublish_all(agent, local);
 	if (was_advertised) {
 		fill_up(agent);
 	}

@@ -30,6 +30,7 @@ struct user {
 	uint32_t n_clients;
 	uint32_t n_watches, n_waits;
 	uint32_t n_advertised, n_instances; // nodes, and the instances of these
+	struct local *advertised;           // in the order in which they came
 	struct local *waiting;              // to be advertised, in the order of their turns
 	uint32_t n_hints;                   // that made us probe, since …
 	uint64_t hints_since_ms;
@@ -53,7 +54,7 @@ struct local {
 	uint32_t told[REGISTRY_FAMILIES]; // … and what their filters go by (feed.c)
 	bool is_waiting;                  // would be advertised, but there is no room
 	uint64_t turn;                    // of those who wait, the lowest comes first
-	struct local *prev, *next;        // user::waiting
+	struct local *prev, *next;        // user::advertised or user::waiting
 };
 
 struct adverts {

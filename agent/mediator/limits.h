@@ -21,7 +21,7 @@
 #define AGENT_WAITS_MAX 4096 // lookups that wait for the network
 #define AGENT_WAITS_PER_UID_MAX (AGENT_WAITS_MAX / 2)
 #define AGENT_ADVERTS_MAX 512 // nodes advertised; the rest is known on this host only
-#define AGENT_ADVERTS_PER_UID_MAX (AGENT_ADVERTS_MAX / 2)
+#define AGENT_ADVERTS_PER_UID_MAX (AGENT_ADVERTS_MAX / 2) // more while no other user needs it
 #define AGENT_HINTS_PER_UID_MAX 50 // probes a second that are begun for it: half of the prober's
 
 /*

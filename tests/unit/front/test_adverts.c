@@ -258,7 +258,7 @@ static void adverts_are_all_told_to_a_new_child(void **state)
 	scene_free(scene);
 }
 
-// n nodes of as many clients as that takes, and of three users: one alone may have half of all.
+// n nodes of as many clients as that takes, and of three users.
 static void register_many(struct scene *scene, struct talker **talkers, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -409,52 +409,52 @@ static void free_talkers(struct talker **talkers, unsigned n)
 }
 
 // One user could take all the places, and no other user's node was found by anybody.
-static void adverts_of_one_user_take_half_of_the_places_and_the_rest_waits(void **state)
+static void adverts_of_one_user_make_room_for_those_of_others_beyond_half(void **state)
 {
-	enum { HALF = AGENT_ADVERTS_PER_UID_MAX, TALKERS = HALF / 50 + 1 };
+	enum { ALL = AGENT_ADVERTS_MAX, TALKERS = ALL / 50 + 1 };
 	struct scene *scene = scene_new();
 	struct talker *ones[TALKERS] = {NULL}, *others[TALKERS] = {NULL};
 
 	(void)state;
 	expect_start(scene);
-	register_of_user(scene, ones, 1000, 'a', HALF + 3);
-	expect_counts(ones[0], "256", "3");
+	register_of_user(scene, ones, 1000, 'a', ALL + 2);
+	expect_counts(ones[0], "512", "2");
+	await(scene, LINK_PUBLISH, "a511@h");
 	register_of_user(scene, others, 1001, 'b', 1); // comes later, and at once
-	expect_counts(ones[0], "257", "3");
 	await(scene, LINK_PUBLISH, "b0@h");
-	// A place of the other user's is none for those who wait, one of their own user's is.
-	unregister_node(others[0], "b0@h");
-	await(scene, LINK_WITHDRAW, "b0@h");
-	expect_counts(ones[0], "256", "3");
-	unregister_node(ones[0], "a7@h");
-	await(scene, LINK_PUBLISH, "a256@h");
-	await(scene, LINK_WITHDRAW, "a7@h");
-	expect_counts(ones[0], "256", "2");
-	// Who waits goes on waiting until both have room.
-	register_of_user(scene, others, 1001, 'b', HALF + 1);
+	await(scene, LINK_WITHDRAW, "a511@h"); // what came last
 	expect_counts(ones[0], "512", "3");
+	// What one leaves the other may have, in the order in which they wait.
+	unregister_node(others[0], "b0@h");
+	await(scene, LINK_PUBLISH, "a512@h");
+	expect_counts(ones[0], "512", "2");
+	// Half is everybody's, and no more when others want it.
+	register_of_user(scene, others, 1001, 'b', ALL / 2 + 1);
+	await(scene, LINK_PUBLISH, "b255@h");
+	expect_counts(ones[0], "512", "259");
+	// Room goes first to him who has less than half, whoever waits longer.
 	unregister_node(others[0], "b3@h");
 	await(scene, LINK_PUBLISH, "b256@h");
 	unregister_node(ones[0], "a3@h");
-	await(scene, LINK_PUBLISH, "a257@h");
-	expect_counts(ones[0], "512", "1");
+	await(scene, LINK_PUBLISH, "a513@h");
+	expect_counts(ones[0], "512", "257");
 	free_talkers(others, TALKERS);
-	turn_until(scene->story->base, strcmp(stat_of(ones[0], "advertised"), "256") == 0);
-	expect_counts(ones[0], "256", "1");
+	turn_until(scene->story->base, strcmp(stat_of(ones[0], "not_advertised"), "1") == 0);
+	expect_counts(ones[0], "512", "1");
 	free_talkers(ones, TALKERS);
 	scene_free(scene);
 }
 
-static void adverts_of_one_user_in_both_families_take_half_of_the_instances(void **state)
+static void adverts_of_one_user_in_both_families_make_room_for_others(void **state)
 {
-	enum { HALF = LINK_INSTANCES_MAX / 2, TALKERS = HALF / 50 + 1 };
+	enum { ALL = LINK_INSTANCES_MAX / 2, TALKERS = ALL / 50 + 1 };
 	struct scene *scene = scene_new();
 	struct talker *ones[TALKERS] = {NULL}, *others[1] = {NULL};
 
 	(void)state;
 	expect_start(scene);
 	talker_be_user(1000);
-	for (unsigned i = 0; i < HALF / 2 + 3; i++) {
+	for (unsigned i = 0; i < ALL + 3; i++) {
 		char name[16];
 
 		if (i % 50 == 0) {
@@ -465,9 +465,10 @@ static void adverts_of_one_user_in_both_families_take_half_of_the_instances(void
 		register_node(ones[i / 50],
 			      (struct node){.name = name, .carrier = EP_CARRIER_INET6_TCP});
 	}
-	expect_counts(ones[0], "192", "3");
-	register_of_user(scene, others, 1001, 'b', 40);
-	expect_counts(ones[0], "232", "3");
+	expect_counts(ones[0], "384", "3");
+	register_of_user(scene, others, 1001, 'b', 40); // one family: two have the room of one
+	await(scene, LINK_PUBLISH, "b39@h");
+	expect_counts(ones[0], "404", "23");
 	free_talkers(ones, TALKERS);
 	free_talkers(others, 1);
 	scene_free(scene);
@@ -579,8 +580,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(adverts_are_all_told_to_a_new_child),
 		cmocka_unit_test(adverts_of_both_families_have_room_for_fewer_nodes),
 		cmocka_unit_test(adverts_of_more_nodes_than_there_is_room_for_wait_their_turn),
-		cmocka_unit_test(adverts_of_one_user_take_half_of_the_places_and_the_rest_waits),
-		cmocka_unit_test(adverts_of_one_user_in_both_families_take_half_of_the_instances),
+		cmocka_unit_test(adverts_of_one_user_make_room_for_those_of_others_beyond_half),
+		cmocka_unit_test(adverts_of_one_user_in_both_families_make_room_for_others),
 		cmocka_unit_test(adverts_live_longer_when_there_are_more),
 		cmocka_unit_test(adverts_are_of_one_node_each_even_if_instance_names_collide),
 		cmocka_unit_test(adverts_are_followed_by_a_question_when_a_node_is_missed),
