@@ -250,6 +250,7 @@ void agent_free(struct agent *agent)
 	adverts_free(agent);
 	refreshes_clear(agent);
 	feed_fini(agent);
+	users_fini(agent);
 	peers_free(agent->peers);
 	registry_free(agent->registry);
 	event_free(agent->tick);

@@ -142,6 +142,7 @@ bool agent_is_own_host(struct agent *agent, struct ep_str host);
 // users.c
 struct user *users_enter(struct agent *agent, uid_t uid); // with one more client
 void users_leave(struct agent *agent, struct user *user);
+void users_fini(struct agent *agent); // all clients are gone
 // May a hint of this user make us probe? Who does so counts it in n_hints.
 bool users_may_hint(struct user *user);
 

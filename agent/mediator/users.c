@@ -15,10 +15,24 @@
 
 #define HINTS_WINDOW_MS 1000
 
+// Without a client there is nothing but its hints to remember, or it could come back for more.
+static void forget(struct agent *agent, uint64_t now_ms)
+{
+	struct user *user, *next;
+
+	HASH_ITER (hh, agent->users, user, next) {
+		if (user->n_clients == 0 && now_ms - user->hints_since_ms >= HINTS_WINDOW_MS) {
+			HASH_DEL(agent->users, user);
+			free(user);
+		}
+	}
+}
+
 struct user *users_enter(struct agent *agent, uid_t uid)
 {
 	struct user *user;
 
+	forget(agent, clock_now_ms());
 	HASH_FIND(hh, agent->users, &uid, sizeof(uid), user);
 	if (user == NULL) {
 		user = xcalloc(1, sizeof(*user));
@@ -32,9 +46,13 @@ struct user *users_enter(struct agent *agent, uid_t uid)
 void users_leave(struct agent *agent, struct user *user)
 {
 	if (--user->n_clients == 0) {
-		HASH_DEL(agent->users, user);
-		free(user);
+		forget(agent, clock_now_ms());
 	}
+}
+
+void users_fini(struct agent *agent)
+{
+	forget(agent, UINT64_MAX);
 }
 
 bool users_may_hint(struct user *user)
