@@ -2,7 +2,10 @@
 # SPDX-FileCopyrightText: 2026 The epmdns authors
 """What has to hold whenever two nodes have found each other."""
 
+import re
+
 LOOPBACK = "127.0.0.1"
+SERVICE = "_erlang-dist._tcp"
 
 
 def ping_proves_epmdns(here, there):
@@ -28,3 +31,13 @@ def nothing_else_could_help(here, there):
 def connect(node, address, port):
     """What a TCP connection attempt from a node comes to."""
     return node.eval(f'gen_tcp:connect("{address}", {port}, [], 2000)')
+
+
+def texts_of(host, node):
+    """The TXT records of a node as a host's Avahi knows them: a list of {key: value}."""
+    lines = host.run(["avahi-browse", "-rpt", SERVICE]).stdout.splitlines()
+    records = [line.split(";", 9)[9] for line in lines if line.startswith("=")]
+    texts = [dict(re.findall(r'"([^"=]+)=([^"]*)"', record)) for record in records]
+    name, _, part = node.name.partition("@")
+    mine = {tuple(text.items()): text for text in texts if (text.get("n"), text.get("h")) == (name, part)}
+    return list(mine.values())

@@ -110,6 +110,10 @@ class AgentHost(Namespace):
         """Run the command line. Return: CompletedProcess."""
         return self.run([self.product.cli, *args], **options)
 
+    def status(self):
+        """What `epmdns status` says: {key: value}."""
+        return self.json("status")[0]
+
     def json(self, *args):
         """What a command prints with --json: a list of objects."""
         return [json.loads(line) for line in self.epmdns(*args, "--json").stdout.splitlines()]
@@ -141,12 +145,22 @@ class AgentHost(Namespace):
         watch.wait("ready")
         return watch
 
-    def start_node(self, name, sname=False, extra=(), env=None, wait=True):
+    def start_vm(self, label, *args, env=None, under=()):
+        """Start an Erlang VM that has what args say: a name or none, epmdns or not.
+
+        label: what a Node is called whose VM gets its name later. under: a command to run the VM under.
+        """
+        argv = [*under, tool("erl"), *QUIET, "-noinput", "-setcookie", COOKIE, *args]
+        return Node(self, label, argv, env)
+
+    def with_epmdns(self):
+        """The arguments for erl that make it use epmdns, and start no epmd."""
+        return ["-start_epmd", "false", "-epmd_module", "epmdns", "-pa", self.product.ebin]
+
+    def start_node(self, name, sname=False, extra=(), env=None, wait=True, under=()):
         """Start an Erlang node that uses epmdns, and no epmd. extra: more arguments for erl."""
-        argv = [tool("erl"), *QUIET, "-noinput", "-sname" if sname else "-name", name, "-setcookie", COOKIE]
-        argv += ["-start_epmd", "false", "-epmd_module", "epmdns", "-pa", self.product.ebin, *extra]
-        node = Node(self, name, argv, env)
+        named = ["-sname" if sname else "-name", name]
+        node = self.start_vm(name, *named, *self.with_epmdns(), *extra, env=env, under=under)
         if wait:
-            alive = node.eval("node()", timeout=30).strip("'")
-            assert alive == name, f"{name} came up as {alive}: {node.process.output}"
+            node.wait_until_alive()
         return node

@@ -68,6 +68,11 @@ class Node:
     def pid(self):
         return self.process.pid
 
+    def wait_until_alive(self, timeout=30.0):
+        """Until the node is distributed by its name."""
+        alive = self.eval("node()", timeout=timeout).strip("'")
+        assert alive == self.name, f"{self.name} came up as {alive}: {self.process.output}"
+
     def eval(self, expression, timeout=10.0):
         """Evaluate an Erlang expression there. Return: its value as ~p prints it, on one line."""
         number = next(self._ids)
@@ -101,6 +106,10 @@ class Node:
     def ping(self, other, timeout=15.0):
         """Does net_adm:ping/1 answer pong? other: a Node or a full name."""
         return self.eval(f"net_adm:ping({atom(getattr(other, 'name', other))})", timeout) == "pong"
+
+    def connect(self, other, timeout=15.0):
+        """net_kernel:connect_node/1, which also does what dist_auto_connect forbids."""
+        return self.eval(f"net_kernel:connect_node({atom(other.name)})", timeout) == "true"
 
     def connected(self):
         """Full names of the nodes that this node is connected to."""

@@ -122,6 +122,8 @@ class Process:
         if self.alive:
             try:
                 os.kill(self.pid, number)
+                if number == signal.SIGCONT:
+                    self.popen.send_signal(number)  # nsenter stops with the program that it waits for
             except ProcessLookupError:
                 pass
 
