@@ -4,6 +4,8 @@
 
 import re
 
+from lab import wait_until
+
 LOOPBACK = "127.0.0.1"
 SERVICE = "_erlang-dist._tcp"
 
@@ -33,11 +35,37 @@ def connect(node, address, port):
     return node.eval(f'gen_tcp:connect("{address}", {port}, [], 2000)')
 
 
-def texts_of(host, node):
-    """The TXT records of a node as a host's Avahi knows them: a list of {key: value}."""
-    lines = host.run(["avahi-browse", "-rpt", SERVICE]).stdout.splitlines()
-    records = [line.split(";", 9)[9] for line in lines if line.startswith("=")]
-    texts = [dict(re.findall(r'"([^"=]+)=([^"]*)"', record)) for record in records]
-    name, _, part = node.name.partition("@")
-    mine = {tuple(text.items()): text for text in texts if (text.get("n"), text.get("h")) == (name, part)}
-    return list(mine.values())
+class Records:
+    """The nodes that are advertised, as a host's Avahi sees them come and go; nothing of ours is asked."""
+
+    def __init__(self, host):
+        self.browser = host.spawn(["avahi-browse", "-rp", SERVICE])
+
+    def of(self, node):
+        """The TXT records that a node has now: a list of {key: value}."""
+        seen = {}
+        for line in self.browser.output.splitlines(keepends=True):
+            if not line.endswith("\n"):
+                break  # it is being written
+            event, interface, protocol, instance, *rest = line.split(";", 9)
+            if event == "-":
+                seen.pop((interface, protocol, instance), None)
+            elif event == "=":
+                seen[interface, protocol, instance] = dict(re.findall(r'"([^"=]+)=([^"]*)"', rest[-1]))
+        texts = {tuple(text.items()): text for text in seen.values()}
+        return [text for text in texts.values() if f"{text.get('n')}@{text.get('h')}" == node.name]
+
+
+def listed(host, *args):
+    """The names of all nodes in `epmdns list`, whatever their state."""
+    return {node["node"] for node in host.json("list", *args)}
+
+
+def wait_until_listed(host, names, *args, timeout=10.0):
+    """Until `epmdns list` shows exactly these names."""
+    wait_until(
+        lambda: listed(host, *args) == set(names),
+        timeout,
+        lambda: f"{sorted(names)} on {host.name}; there is {sorted(listed(host, *args))}",
+        interval=0.05,
+    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import shlex
 import signal
 import socket
 import struct
@@ -162,6 +163,27 @@ class Node:
 
     def _log(self):
         return f"its log: {self.process.output[-2000:]}"
+
+
+class Terminal:
+    """A program on a simulated host that has a terminal, and a test for its user."""
+
+    SCRIPT = 'exec script --quiet --flush --command "$1" /dev/null <&3 3<&-'
+
+    def __init__(self, host, argv):
+        command = ["/bin/sh", "-c", self.SCRIPT, "sh", shlex.join(map(str, argv))]
+        self.process = host.spawn(command, name="terminal", env={"TERM": "vt100"}, channel=True)
+
+    def type(self, text):
+        self.process.channel.sendall(text.encode())
+
+    def wait_for(self, text, timeout=20.0):
+        """Until the program has written this."""
+        wait_until(lambda: text in self.process.output, timeout, lambda: f"{text!r}; there is {self.process.output!r}")
+
+    def hang_up(self):
+        """What runs there is told so by the kernel, and ends."""
+        self.process.kill()
 
 
 def atom(name):
