@@ -25,7 +25,6 @@ def test_one_name_on_two_hosts_is_a_conflict_on_both_until_one_ends(a, b):
     hosts = (a, b)
     for host in hosts:
         host.start_agent()
-    watches = [host.watch() for host in hosts]
     twins = [host.start_node("twin@one.home", wait=False) for host in hosts]
     for twin in twins:
         twin.wait_until_alive()
@@ -36,11 +35,12 @@ def test_one_name_on_two_hosts_is_a_conflict_on_both_until_one_ends(a, b):
         assert host.nodes("--all") == {}  # none that is simply up
         assert host.lookup(twin) == [("127.0.0.1", twin.port(), "inet")]
 
+    watch = a.watch()
     twins[1].kill()
     wait_for_states([a], "twin@one.home", {("local", "up")})
     wait_for_states([b], "twin@one.home", {("lan", "up")})
     assert twins[0].eval("node()") == "'twin@one.home'"
-    assert watches[0].seen("down") == []
+    assert watch.seen("down") == []
     assert b.lookup(twins[0]) == [(a.address, twins[0].port(), "inet")]
 
 

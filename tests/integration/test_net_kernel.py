@@ -38,8 +38,8 @@ def test_a_stopped_agent_does_not_hold_net_kernel_up(a, carriers, report):
 def silence(a):
     """On host a there is an address where packets get lost, and a resolver that never answers."""
     a.ip(f"neigh add {SILENT} lladdr 02:00:00:00:00:fa dev eth0")
-    resolver = "import signal, socket; s = socket.socket(type=socket.SOCK_DGRAM); s.bind(('127.0.0.1', 53)); signal.pause()"
-    a.spawn(["/usr/bin/python3", "-c", resolver], name="silent-resolver")
+    bind = "import signal, socket; s = socket.socket(type=socket.SOCK_DGRAM); s.bind(('127.0.0.1', 53))"
+    a.spawn(["/usr/bin/python3", "-c", f"{bind}; signal.pause()"], name="silent-resolver")
     wait_until(lambda: "127.0.0.1:53" in a.run(["ss", "-lun"]).stdout, what="the resolver")
     yield
     a.ip(f"neigh del {SILENT} dev eth0")
@@ -70,7 +70,7 @@ def test_a_fallback_that_hangs_does_not_hold_net_kernel_up(a, silence, carriers,
     assert delays.took >= 1500, "nothing has hung"
     unread = a.run(["ss", "--no-header", "-lun", "sport = 53"]).stdout.split()[1]
     assert int(unread) > 0, "nobody has asked the resolver"
-    assert delays.longest <= 100, delays
+    assert delays.longest <= 100, delays._replace(answers="all false")
     assert delays.strays == 0
     report(net_kernel_longest_ms=delays.longest, connects_took_ms=delays.took)
 
@@ -88,8 +88,9 @@ def test_a_late_answer_is_never_left_in_a_mailbox(a):
         "From ! {mailbox, process_info(self(), messages)}"
     )
     node.eval(f"spawn(fun() -> {ask} end)")
+    at_receive = "{current_function,{prim_eval,'receive',2}}"
     wait_until(
-        lambda: node.eval("process_info(whereis(asker), current_function)") == "{current_function,{prim_eval,'receive',2}}",
+        lambda: node.eval("process_info(whereis(asker), current_function)") == at_receive,
         what="both questions to be given up",
     )
     agent.signal(signal.SIGCONT)

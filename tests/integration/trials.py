@@ -226,21 +226,23 @@ def restarts_in_view_of_another_host(host, observer, rounds, report):
         """Of each node: {agent that publishes it: revision}."""
         return [{text["id"]: int(text["rv"], 0) for text in records.of(node)} for node in pair]
 
-    def renewed(before):
-        """The records, when each node has one of a new agent and none of the old."""
-        after = revisions()
-        return after if all(new and not old.keys() & new.keys() for old, new in zip(before, after)) else None
+    def renewed(known):
+        """The revisions for a new agent, when every node has one."""
+        new = [{agent: node[agent] for agent in node.keys() - known} for node in revisions()]
+        return new if all(new) else None
 
     delays = []
     records = Records(observer)
-    before = wait_until(lambda: all(revisions()) and revisions(), what="the records")
+    last = wait_until(lambda: renewed(set()), what="the records")
+    known = set()
     for _ in range(rounds):
+        known.update(*last)
         delay, _ = restart_agent(host, names)
         delays.append(delay)
-        after = wait_until(lambda: renewed(before), what="the records of the new agent alone")
-        for old, new in zip(before, after):
-            assert min(new.values()) > max(old.values())
-        before = after
+        new = wait_until(lambda: renewed(known), what="the records of a new agent")
+        for one, next_one in zip(last, new):
+            assert min(next_one.values()) > max(one.values())
+        last = new
 
     observer.wait_for_nodes(*pair, guest)
     assert watch.seen("down") == [] and watch.seen("lost") == []
@@ -297,7 +299,10 @@ def heirs_take_over(host, heirs):
 
 
 CARRIERS = {1: [], 2: ["-proto_dist", "inet_tcp", "inet6_tcp"]}
-HELD_UP_AT_MOST = 250  # ms in all: the design's 200, once, and what it takes to notice
+
+# How long net_kernel may be held up in all, in ms: 200 once, as designed, and what connecting itself takes.
+HELD_UP_AT_MOST = 200
+EACH_CONNECT_TAKES = 1
 
 
 class Delays(NamedTuple):
@@ -352,7 +357,7 @@ def connect_without_an_answer(host, agent, connects, carriers, report):
     delays = connect_and_measure(node, [f"unknown{n}@void.home" for n in range(connects)])
     agent.signal(signal.SIGCONT)
     assert delays.answers == ["false"] * connects
-    assert delays.in_all <= HELD_UP_AT_MOST, delays
+    assert delays.in_all <= HELD_UP_AT_MOST + EACH_CONNECT_TAKES * connects, delays._replace(answers="all false")
     assert delays.strays == 0
     wait_until(lambda: node.name in host.nodes(), what="the node, still")
     report(carriers=carriers, net_kernel_held_up_ms=delays.in_all, longest_ms=delays.longest)
