@@ -5,6 +5,7 @@
 import pytest
 
 from lab import wait_until
+from lab_agent import COOKIE
 from lab_process import tool
 
 
@@ -33,6 +34,15 @@ def test_without_an_agent_the_fallback_works_all_the_same(a, b, old):
     new = a.start_node("alone@a.fallback")
     assert new.ping(old)
     assert new.eval(f'net_adm:names("{b.address}")') == f'{{ok,[{{"old",{old.port()}}}]}}'
+
+
+def test_a_node_that_knows_only_epmd_reaches_one_that_registers_there_too(a, b, old):
+    """An unmodified node of its host, and from another host a C node, which erl_call is."""
+    new = b.start_node(f"new@{b.address}", extra=["-epmdns_epmd", "true"])
+    wait_until(lambda: "name new at port" in b.run([tool("epmd"), "-names"]).stdout, what="the name in epmd")
+    assert old.ping(new)
+    asked = a.run([tool("erl_call"), "-c", COOKIE, "-n", new.name, "-a", "erlang node"])
+    assert asked.stdout.strip() == f"'{new.name}'"
 
 
 def test_no_epmd_is_asked_when_the_fallback_is_off(a, b, old):
