@@ -25,7 +25,7 @@ struct wait {
 	struct event *deadline;
 	uint32_t id;
 	enum ep_family family;
-	bool is_thorough; // waits until the network would have answered
+	bool is_thorough; // waits until the network would have answered, and clients are back
 };
 
 // A name that somebody waits for (waits), or that was missed lately (miss_until_ms).
@@ -148,15 +148,20 @@ static void on_deadline(evutil_socket_t fd, short what, void *user)
 	requests_fail_lookup(session, id);
 }
 
+// By then the clients of an earlier agent are back.
+static uint64_t grace_end_ms(const struct agent *agent)
+{
+	return agent->started_ms + AGENT_GRACE_MS;
+}
+
 // How long is it worth waiting? Until clients are back after our start, else for the network's
 // answer.
 static uint64_t patience_ms(const struct agent *agent, uint32_t wait_ms, uint64_t now_ms)
 {
-	uint64_t grace_end_ms = agent->started_ms + AGENT_GRACE_MS;
 	uint64_t patience = agent->link != NULL && agent->lan.is_browsing ? AGENT_WAIT_MAX_MS : 0;
 
-	if (now_ms < grace_end_ms && grace_end_ms - now_ms > patience) {
-		patience = grace_end_ms - now_ms;
+	if (now_ms < grace_end_ms(agent) && grace_end_ms(agent) - now_ms > patience) {
+		patience = grace_end_ms(agent) - now_ms;
 	}
 	return wait_ms < patience ? wait_ms : patience;
 }
@@ -203,7 +208,8 @@ bool waits_add(struct waits *waits, struct client *client, uint32_t id, struct e
 	wait->client = client;
 	wait->id = id;
 	wait->family = family;
-	wait->is_thorough = patience >= AGENT_MISS_AFTER_MS;
+	wait->is_thorough =
+		patience >= AGENT_MISS_AFTER_MS && now_ms + patience >= grace_end_ms(agent);
 	wait->wanted = obtain(waits, node);
 	wait->deadline = event_new(agent->base, -1, 0, on_deadline, wait);
 	DL_APPEND(client->waits, wait);

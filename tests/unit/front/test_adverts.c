@@ -562,6 +562,8 @@ static void adverts_are_followed_by_a_question_when_a_node_is_missed(void **stat
 		expect_silence(scene);
 		put_clock_forward(AGENT_WAIT_MAX_MS);
 		talker_expect_error(talker, 2, EP_CODE_NOT_FOUND);
+		ask_lookup(talker, 5, "a@h", EP_FAMILY_INET, 10000); // the miss is remembered
+		talker_expect_error(talker, 5, EP_CODE_NOT_FOUND);
 		put_clock_forward(AGENT_ASK_EVERY_MS - 2 * AGENT_WAIT_MAX_MS);
 		ask_lookup(talker, 4, "c@h", EP_FAMILY_INET, 0);
 		talker_expect_error(talker, 4, EP_CODE_NOT_FOUND);
