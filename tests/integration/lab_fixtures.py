@@ -7,7 +7,9 @@ The fixtures of tests/integration and tests/soak, whose conftest.py take them fr
 
 import pytest
 
-from lab import Host, Lab, LabUnavailable
+pytest.register_assert_rewrite("claims", "trials")  # so that their failures are explained, too
+
+from lab import Host, Lab, LabUnavailable  # noqa: E402
 
 REPORTED_BYTES = 6000  # of each log, from its end
 _labs = []

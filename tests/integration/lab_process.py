@@ -104,6 +104,7 @@ class Process:
         self.channel = channel  # socket that is the program's descriptor 3, if it asked for one
         self.log = log  # Path, or None when the caller reads the output itself
         self.popen = popen
+        self.started = None  # just before its start, on the monotonic clock, if it runs in the background
 
     def __repr__(self):
         state = "running" if self.alive else f"ended with {self.popen.returncode}"
@@ -202,9 +203,11 @@ class Namespace:
         """
         name = name or os.path.basename(str(argv[0]))
         log = self.directory / f"{self.name}.{len(self.processes):03d}.{name}.log"
+        started = time.monotonic()
         with open(log, "wb") as out:
             popen, pid, sock = self._start(argv, env, channel, stdout=stdout or out, stderr=out)
         process = Process(f"{self.name}: {name}", popen, pid, sock, log)
+        process.started = started
         self.processes.append(process)
         if pid is None:
             raise RuntimeError(f"{process.name} did not start: {process.output}")
