@@ -28,9 +28,11 @@ LAYERS = {
 # What both ends of the socketpair speak: of the edges, the only header that others may know.
 WIRE = "edge/wire.h"
 
-# An edge in several files: what these share is no other edge's.
-SERVER_FILES = {"connection", "server", "session", "turns"}
-SERVER_HEADERS = {"edge/connection.h", "edge/server.h"}
+# Edges in several files: what these share is no other edge's.
+EDGES = [
+    ({"connection", "server", "session", "turns"}, {"edge/connection.h", "edge/server.h"}),
+    ({"inquiry", "knock", "prober"}, {"edge/inquiry.h", "edge/knock.h", "edge/prober.h"}),
+]
 
 # A model has no I/O and no clock, the codec nothing but bytes: these headers, and no other.
 PURE = {
@@ -90,7 +92,7 @@ def check_own_include(path, number, header):
         return
     if layer is not None and owner not in layer and header != WIRE:
         complain(path, number, f"{path.parent} must not know {header}")
-    own = SERVER_HEADERS if path.stem in SERVER_FILES else {f"edge/{path.stem}.h"}
+    own = next((headers for stems, headers in EDGES if path.stem in stems), {f"edge/{path.stem}.h"})
     if path.parent.name == "edge" and owner == "edge" and header not in own | {WIRE}:
         complain(path, number, f"edges are blind to each other, and this is {header}")
     if header in (longest_prefix(path, IMPURE_OWN) or ()):

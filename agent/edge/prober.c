@@ -3,21 +3,20 @@
 
 #include "edge/prober.h"
 
-#include <errno.h>
 #include <event2/event.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <sys/random.h>
 #include <utlist.h>
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "base/mdns.h"
 #include "base/xalloc.h"
+#include "edge/inquiry.h"
+#include "edge/knock.h"
+#include "model/verification.h"
 
-#define TARGETS (2 * PROBER_PER_SECOND) // remembered connects: none is forgotten within its time
-#define AGAIN_MS 500
+#define TARGETS (2 * PROBER_PER_SECOND) // remembered probes: none is forgotten within its time
 
 struct probe {
 	struct probe *prev, *next; // prober::queued or prober::running
@@ -26,9 +25,10 @@ struct probe {
 	struct peers_address address;
 	int32_t ifindex;
 	uint16_t port;
-	uint64_t deadline_ms;
-	int fd;
-	struct event *event;
+	uint16_t id; // of its questions
+	struct verification verification;
+	struct event *timer; // at its deadline
+	struct knock *knock;
 };
 
 struct target {
@@ -40,9 +40,9 @@ struct target {
 struct prober {
 	struct event_base *base;
 	struct event *pump; // starts queued probes
-	void (*on_judged)(void *user, const struct peers_ticket *ticket,
-			  enum liveness_verdict verdict);
+	const struct prober_ops *ops;
 	void *user;
+	struct inquiry *inquiry;
 	struct probe *queued, *running;
 	uint32_t n_queued, n_running;
 	struct target targets[TARGETS];
@@ -53,12 +53,10 @@ struct prober {
 
 static void free_probe(struct probe *probe)
 {
-	if (probe->event != NULL) {
-		event_free(probe->event);
+	if (probe->timer != NULL) {
+		event_free(probe->timer);
 	}
-	if (probe->fd >= 0) {
-		close(probe->fd);
-	}
+	knock_free(probe->knock);
 	free(probe);
 }
 
@@ -80,126 +78,122 @@ static void finish(struct probe *probe, enum liveness_verdict verdict)
 	if (prober->n_queued > 0) {
 		pump_in(prober, 0);
 	}
-	prober->on_judged(prober->user, &ticket, verdict);
+	prober->ops->on_judged(prober->user, &ticket, verdict);
 }
 
-static void try_connect(struct probe *probe);
-
-// Nothing yet: try again until the deadline, for ARP is asked only once a second and packets get
-// lost.
-static void on_again(evutil_socket_t fd, short what, void *user)
+static struct mdns_question question_of(const struct probe *probe)
 {
-	(void)fd;
-	(void)what;
-	try_connect(user);
+	return (struct mdns_question){
+		.id = probe->id,
+		.instance = probe->ticket.instance,
+		.address = probe->address.bytes,
+		.len = probe->address.len,
+	};
 }
 
-static void again_or_silent(struct probe *probe)
+static void put_question(const struct probe *probe)
 {
-	struct timeval delay = clock_timeval(AGAIN_MS);
+	struct mdns_question question = question_of(probe);
+	uint8_t packet[MDNS_QUESTION_MAX];
+	size_t n = mdns_write(&question, packet);
 
-	if (clock_now_ms() + AGAIN_MS >= probe->deadline_ms) {
-		finish(probe, LIVENESS_SILENT);
+	inquiry_send(probe->prober->inquiry, &probe->address, probe->ifindex,
+		     probe->verification.n_questions, packet, n);
+}
+
+static void on_knocked(void *user, enum liveness_verdict verdict);
+
+// The probe may be gone afterwards.
+static void act(struct probe *probe, unsigned actions)
+{
+	struct prober *prober = probe->prober;
+	uint64_t now_ms = clock_now_ms();
+	struct timeval delay;
+
+	if ((actions & VERIFICATION_DONE) != 0) {
+		finish(probe, (enum liveness_verdict)probe->verification.verdict);
 		return;
 	}
-	if (probe->event != NULL) {
-		event_free(probe->event);
+	if ((actions & VERIFICATION_QUESTION) != 0) {
+		put_question(probe);
 	}
-	close(probe->fd);
-	probe->fd = -1;
-	probe->event = event_new(probe->prober->base, -1, 0, on_again, probe);
-	event_add(probe->event, &delay);
-}
-
-static void judge(struct probe *probe, int error)
-{
-	switch (error) {
-	case 0:
-		finish(probe, LIVENESS_ACCEPTED);
-		break;
-	case ECONNREFUSED:
-	case ECONNRESET:
-		finish(probe, LIVENESS_REFUSED);
-		break;
-	case EHOSTUNREACH: // no ARP answer: says nothing yet
-	case EHOSTDOWN:
-	case ETIMEDOUT:
-	case ENETUNREACH: // our own link may be back in a moment
-	case ENETDOWN:
-	case EADDRNOTAVAIL:
-	case EAGAIN:
-		again_or_silent(probe);
-		break;
-	default: // EACCES, …: no way there from here
-		finish(probe, LIVENESS_SILENT);
-		break;
+	if ((actions & VERIFICATION_CONNECT) != 0) {
+		probe->knock = knock_new(prober->base, &probe->address, probe->ifindex, probe->port,
+					 on_knocked, probe);
+	}
+	delay = clock_timeval(probe->verification.deadline_ms > now_ms
+				      ? probe->verification.deadline_ms - now_ms
+				      : 0);
+	event_add(probe->timer, &delay);
+	if ((actions & VERIFICATION_ASK) != 0) {
+		prober->ops->on_unanswered(prober->user);
 	}
 }
 
-static void on_connected(evutil_socket_t fd, short what, void *user)
+static void on_knocked(void *user, enum liveness_verdict verdict)
 {
 	struct probe *probe = user;
-	socklen_t len = sizeof(int);
-	int error = 0;
 
-	if ((what & EV_TIMEOUT) != 0) {
-		finish(probe, LIVENESS_SILENT);
-		return;
-	}
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0) {
-		error = errno;
-	}
-	judge(probe, error);
+	act(probe, verification_connected(&probe->verification, verdict));
 }
 
-static socklen_t fill_sockaddr(const struct probe *probe, struct sockaddr_storage *storage)
+static void on_timer(evutil_socket_t fd, short what, void *user)
 {
-	*storage = (struct sockaddr_storage){0};
-	if (probe->address.len == 4) {
-		struct sockaddr_in *in = (struct sockaddr_in *)(void *)storage;
+	struct probe *probe = user;
 
-		in->sin_family = AF_INET;
-		in->sin_port = htons(probe->port);
-		memcpy(&in->sin_addr, probe->address.bytes, 4);
-		return sizeof(*in);
-	}
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)(void *)storage;
-
-	in6->sin6_family = AF_INET6;
-	in6->sin6_port = htons(probe->port);
-	in6->sin6_scope_id = (uint32_t)probe->ifindex;
-	memcpy(&in6->sin6_addr, probe->address.bytes, 16);
-	return sizeof(*in6);
+	(void)fd;
+	(void)what;
+	act(probe, verification_tick(&probe->verification, clock_now_ms()));
 }
 
-static void try_connect(struct probe *probe)
+static bool is_same_address(const struct peers_address *a, const struct peers_address *b)
 {
-	struct sockaddr_storage storage;
-	socklen_t len = fill_sockaddr(probe, &storage);
-	uint64_t now_ms = clock_now_ms();
-	uint64_t left_ms = probe->deadline_ms > now_ms ? probe->deadline_ms - now_ms : 0;
-	struct timeval timeout = clock_timeval(left_ms);
-	int error;
-
-	if (probe->event != NULL) {
-		event_free(probe->event);
-		probe->event = NULL;
-	}
-	probe->fd = socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (probe->fd < 0) {
-		// Out of descriptors is not the peer's fault; without its family nobody here can
-		// tell.
-		finish(probe, errno == EAFNOSUPPORT ? LIVENESS_SILENT : LIVENESS_ACCEPTED);
-		return;
-	}
-	error = connect(probe->fd, (struct sockaddr *)&storage, len) < 0 ? errno : 0;
-	if (error != EINPROGRESS) {
-		judge(probe, error);
-		return;
-	}
-	probe->event = event_new(probe->prober->base, probe->fd, EV_WRITE, on_connected, probe);
-	event_add(probe->event, &timeout);
+	return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
 }
+
+/*
+ * A host answers from its first address, whichever is asked: so one of another address is taken if
+ * it comes from the link. Its id and questions tell whose it is; only one can be meant.
+ */
+static void on_packet(void *user, const struct peers_address *from, bool is_from_link,
+		      const uint8_t *packet, size_t n)
+{
+	struct prober *prober = user;
+	struct probe *probe;
+
+	DL_FOREACH (prober->running, probe) {
+		struct mdns_question question = question_of(probe);
+		enum mdns_reply reply;
+		uint16_t port;
+
+		if (probe->address.len != from->len ||
+		    (!is_from_link && !is_same_address(&probe->address, from))) {
+			continue;
+		}
+		reply = mdns_read(&question, packet, n, &port);
+		if (reply != MDNS_NO_REPLY) {
+			act(probe,
+			    verification_answered(&probe->verification,
+						  reply == MDNS_ADVERTISED && port == probe->port));
+			return;
+		}
+	}
+}
+
+// Nobody can tell what is advertised at this address.
+static void on_refused(void *user, const struct peers_address *target)
+{
+	struct prober *prober = user;
+	struct probe *probe, *next;
+
+	DL_FOREACH_SAFE (prober->running, probe, next) {
+		if (is_same_address(&probe->address, target)) {
+			act(probe, verification_unheard(&probe->verification));
+		}
+	}
+}
+
+static const struct inquiry_ops inquiry_ops = {.on_packet = on_packet, .on_refused = on_refused};
 
 // How long until this target and the total may be asked (again)? 0: now.
 static uint64_t wait_ms(struct prober *prober, const struct probe *probe, uint64_t now_ms)
@@ -214,8 +208,8 @@ static uint64_t wait_ms(struct prober *prober, const struct probe *probe, uint64
 	for (unsigned i = 0; i < TARGETS; i++) {
 		const struct target *target = &prober->targets[i];
 
-		if (target->port == probe->port && target->address.len == probe->address.len &&
-		    memcmp(target->address.bytes, probe->address.bytes, probe->address.len) == 0 &&
+		if (target->port == probe->port &&
+		    is_same_address(&target->address, &probe->address) &&
 		    now_ms - target->at_ms < PROBER_PER_TARGET_MS) {
 			return target->at_ms + PROBER_PER_TARGET_MS - now_ms;
 		}
@@ -233,8 +227,9 @@ static void take_off_queue(struct prober *prober, struct probe *probe)
 
 static void start(struct prober *prober, struct probe *probe, uint64_t now_ms)
 {
+	uint16_t random[2] = {0};
+
 	take_off_queue(prober, probe);
-	probe->deadline_ms = now_ms + PROBER_TIMEOUT_MS;
 	if (probe->address.len == 0) {
 		finish(probe, LIVENESS_SILENT);
 		return;
@@ -243,7 +238,13 @@ static void start(struct prober *prober, struct probe *probe, uint64_t now_ms)
 	prober->targets[prober->next_target] =
 		(struct target){.address = probe->address, .port = probe->port, .at_ms = now_ms};
 	prober->next_target = (prober->next_target + 1) % TARGETS;
-	try_connect(probe);
+	if (getrandom(random, sizeof(random), GRND_NONBLOCK) != sizeof(random)) {
+		random[0] = (uint16_t)now_ms; // at boot; a guess at it gains little
+	}
+	probe->id = random[0];
+	probe->timer = event_new(prober->base, -1, 0, on_timer, probe);
+	act(probe, verification_begin(&probe->verification, probe->ticket.must_connect, random[1],
+				      now_ms));
 }
 
 static void on_pump(evutil_socket_t fd, short what, void *user)
@@ -278,16 +279,14 @@ static void on_pump(evutil_socket_t fd, short what, void *user)
 	}
 }
 
-struct prober *prober_new(struct event_base *base,
-			  void (*on_judged)(void *user, const struct peers_ticket *ticket,
-					    enum liveness_verdict verdict),
-			  void *user)
+struct prober *prober_new(struct event_base *base, const struct prober_ops *ops, void *user)
 {
 	struct prober *prober = xcalloc(1, sizeof(*prober));
 
 	prober->base = base;
-	prober->on_judged = on_judged;
+	prober->ops = ops;
 	prober->user = user;
+	prober->inquiry = inquiry_new(base, &inquiry_ops, prober);
 	prober->pump = event_new(base, -1, 0, on_pump, prober);
 	return prober;
 }
@@ -305,6 +304,7 @@ void prober_free(struct prober *prober)
 	DL_FOREACH_SAFE (prober->running, probe, next) {
 		free_probe(probe);
 	}
+	inquiry_free(prober->inquiry);
 	event_free(prober->pump);
 	free(prober);
 }
@@ -318,8 +318,7 @@ void prober_ask(struct prober *prober, const struct peers_ticket *ticket,
 				.ticket = *ticket,
 				.address = *address,
 				.ifindex = ifindex,
-				.port = port,
-				.fd = -1};
+				.port = port};
 	DL_APPEND(prober->queued, probe);
 	prober->n_queued++;
 	pump_in(prober, 0);

@@ -2,11 +2,12 @@
 // SPDX-FileCopyrightText: 2026 The epmdns authors
 
 /*
- * Asks a distribution port whether somebody listens: connect, then close, never a byte. A close
- * without unread data is a FIN; a reset would be logged as an error by OTP 29 on TLS ports.
+ * Carries out verifications (model/verification.h): asks the mDNS responder of a host whether it
+ * still advertises an instance (edge/inquiry.h), and its distribution port whether somebody listens
+ * (edge/knock.h).
  *
  * Anybody on the LAN can make us probe, so it is limited: few at once, few per target, a bounded
- * queue.
+ * queue, and for questions the limits of edge/inquiry.h.
  */
 #pragma once
 
@@ -15,20 +16,24 @@
 #include "model/liveness.h"
 #include "model/peers.h"
 
-#define PROBER_TIMEOUT_MS 4000
 #define PROBER_AT_ONCE 128       // a host of many nodes that is silent must not hold up the others
 #define PROBER_QUEUE_MAX 8192    // one for each instance that can be known
-#define PROBER_PER_TARGET_MS 200 // the least time between two connects to one address and port
-#define PROBER_PER_SECOND 100    // connects in total
+#define PROBER_PER_TARGET_MS 200 // the least time between two probes of one address and port
+#define PROBER_PER_SECOND 100    // probes begun in total, each with one connect at most
 
 struct event_base;
 struct prober;
 
-// on_judged is never called from inside prober_ask().
-struct prober *prober_new(struct event_base *base,
-			  void (*on_judged)(void *user, const struct peers_ticket *ticket,
-					    enum liveness_verdict verdict),
-			  void *user);
+// Called from the loop, never from inside prober_ask().
+struct prober_ops {
+	// once for each probe
+	void (*on_judged)(void *user, const struct peers_ticket *ticket,
+			  enum liveness_verdict verdict);
+	// one is not answered at once: put a fresh question on the network
+	void (*on_unanswered)(void *user);
+};
+
+struct prober *prober_new(struct event_base *base, const struct prober_ops *ops, void *user);
 void prober_free(struct prober *prober);
 
 /*

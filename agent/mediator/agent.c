@@ -107,6 +107,16 @@ static void on_judged(void *user, const struct peers_ticket *ticket, enum livene
 	agent_schedule(agent);
 }
 
+static void on_unanswered(void *user)
+{
+	lan_ask(user);
+}
+
+static const struct prober_ops prober_ops = {
+	.on_judged = on_judged,
+	.on_unanswered = on_unanswered,
+};
+
 static void on_tick(evutil_socket_t fd, short what, void *user)
 {
 	struct agent *agent = user;
@@ -123,6 +133,7 @@ void agent_schedule(struct agent *agent)
 	uint64_t now_ms = clock_now_ms();
 	struct timeval delay;
 
+	resume_schedule(agent);
 	if (deadline_ms == LIVENESS_NEVER) {
 		event_del(agent->tick);
 		return;
@@ -227,8 +238,10 @@ struct agent *agent_new(struct event_base *base, const struct agent_config *conf
 	agent->registry = registry_new(&registry_limits);
 	agent->peers = peers_new(&peers_config, &lan_peers_ops, agent);
 	agent->waits = waits_new(agent);
-	agent->prober = prober_new(base, on_judged, agent);
+	agent->prober = prober_new(base, &prober_ops, agent);
 	agent->tick = event_new(base, -1, 0, on_tick, agent);
+	downs_init(&agent->downs);
+	resume_init(agent);
 	agent->server = server_new(base, &server_limits, &server_ops, agent);
 	if (config->discovery_program != NULL) {
 		agent->link = link_new(base, config->discovery_program, config->discovery_argv,
@@ -254,6 +267,7 @@ void agent_free(struct agent *agent)
 	peers_free(agent->peers);
 	registry_free(agent->registry);
 	event_free(agent->tick);
+	resume_fini(agent);
 	hostif_fini(&agent->hostif);
 	free(agent);
 }

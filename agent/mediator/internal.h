@@ -14,6 +14,7 @@
 #include "mediator/limits.h"
 #include "model/peers.h"
 #include "model/registry.h"
+#include "model/wakes.h"
 
 #define AGENT_ID_LEN 16 // hex digits
 
@@ -90,6 +91,21 @@ struct lan {
 	struct interface_name interfaces[AGENT_INTERFACES_MAX];
 };
 
+// Why peers went down.
+struct downs {
+	uint32_t n[LIVENESS_CAUSES];
+	struct log_limit limits[LIVENESS_CAUSES];
+};
+
+// Sleeps of this machine, or of this process.
+struct resume {
+	struct wakes wakes;
+	struct event *look;      // at the clocks, while there are peers
+	struct event *clock_set; // NULL: cannot be told
+	int fd;                  // of the timer behind that
+	uint32_t n;              // noticed
+};
+
 struct agent {
 	struct event_base *base;
 	struct agent_config config;
@@ -102,6 +118,8 @@ struct agent {
 	struct hostif hostif;
 	struct adverts adverts;
 	struct lan lan;
+	struct downs downs;
+	struct resume resume;
 	struct waits *waits;
 	struct user *users;
 	uint32_t n_watches;
@@ -170,6 +188,16 @@ extern const struct peers_ops lan_peers_ops;
 extern const struct link_ops lan_link_ops;
 void lan_ask(struct agent *agent);
 const char *lan_interface(const struct agent *agent, int32_t ifindex); // NULL: unknown
+
+// downs.c
+void downs_init(struct downs *downs);
+void downs_note(struct downs *downs, struct ep_str node, enum liveness_cause cause);
+
+// resume.c
+void resume_init(struct agent *agent);
+void resume_fini(struct agent *agent);
+// The first peer has come, or the last has gone.
+void resume_schedule(struct agent *agent);
 
 // refreshes.c
 // Have a service resolved again; once is enough, however often it is asked for.

@@ -21,6 +21,14 @@ static void on_event(void *user, enum ep_event event, struct peer *peer, enum ep
 	}
 }
 
+static void on_down(void *user, struct peer *peer, enum ep_family family, enum liveness_cause cause)
+{
+	struct agent *agent = user;
+
+	(void)family;
+	downs_note(&agent->downs, peer_name(peer), cause);
+}
+
 static void on_local_conflict(void *user, struct peer *peer)
 {
 	struct agent *agent = user;
@@ -80,6 +88,7 @@ static bool is_on_link(void *user, const uint8_t *address, uint8_t len)
 
 const struct peers_ops lan_peers_ops = {
 	.on_event = on_event,
+	.on_down = on_down,
 	.on_local_conflict = on_local_conflict,
 	.probe = on_probe,
 	.ask = on_ask,

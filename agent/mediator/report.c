@@ -86,6 +86,11 @@ void report_send(struct agent *agent, struct session *session, uint32_t id)
 	add(&report, "peers_max=%d", AGENT_PEERS_MAX);
 	add(&report, "instances=%u", peers_instances(agent->peers));
 	add(&report, "instances_dropped=%u", agent->lan.dropped);
+	add(&report, "downs_refused=%u", agent->downs.n[LIVENESS_REFUSING]);
+	add(&report, "downs_silent=%u", agent->downs.n[LIVENESS_SILENCE]);
+	add(&report, "downs_withdrawn=%u", agent->downs.n[LIVENESS_LEFT]);
+	add(&report, "downs_replaced=%u", agent->downs.n[LIVENESS_REPLACED]);
+	add(&report, "resumes=%u", agent->resume.n);
 	add(&report, "probes_pending=%u", prober_pending(agent->prober));
 	session_send(session, &report.msg);
 }

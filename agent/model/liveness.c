@@ -9,13 +9,25 @@ static void enter(struct liveness *liveness, enum liveness_state state, uint64_t
 	liveness->deadline_ms = deadline_ms;
 }
 
-static unsigned probe(struct liveness *liveness)
+static void die(struct liveness *liveness, enum liveness_cause cause)
+{
+	liveness->cause = (uint8_t)cause;
+	enter(liveness, LIVENESS_DEAD, LIVENESS_NEVER);
+}
+
+static unsigned probe(struct liveness *liveness, unsigned how)
 {
 	if (liveness->is_probing) {
 		return 0;
 	}
 	liveness->is_probing = true;
-	return LIVENESS_PROBE;
+	return LIVENESS_PROBE | how;
+}
+
+static void lengthen_pause(struct liveness *liveness)
+{
+	liveness->again_ms = liveness->again_ms * 2 < LIVENESS_AGAIN_MAX_MS ? liveness->again_ms * 2
+									    : LIVENESS_AGAIN_MAX_MS;
 }
 
 void liveness_init(struct liveness *liveness)
@@ -52,8 +64,10 @@ unsigned liveness_gone(struct liveness *liveness)
 		return 0;
 	case LIVENESS_ALIVE:
 	case LIVENESS_VERIFYING:
+		liveness->again_ms = LIVENESS_AGAIN_MS;
 		enter(liveness, LIVENESS_VERIFYING, LIVENESS_NEVER);
-		return probe(liveness);
+		return probe(liveness, 0);
+	case LIVENESS_VERIFIED:
 	case LIVENESS_UNCONFIRMED:
 	case LIVENESS_OUTAGE:
 	case LIVENESS_DEAD:
@@ -62,43 +76,60 @@ unsigned liveness_gone(struct liveness *liveness)
 	return 0;
 }
 
-unsigned liveness_doubted(struct liveness *liveness)
+unsigned liveness_doubted(struct liveness *liveness, bool must_connect)
 {
+	unsigned how = must_connect ? LIVENESS_CONNECT : 0;
+
 	switch ((enum liveness_state)liveness->state) {
 	case LIVENESS_ALIVE:
 		enter(liveness, LIVENESS_VERIFYING, LIVENESS_NEVER);
-		return probe(liveness);
+		return probe(liveness, how);
 	case LIVENESS_VERIFYING:
+	case LIVENESS_VERIFIED:
 	case LIVENESS_UNCONFIRMED:
 	case LIVENESS_OUTAGE:
 	case LIVENESS_DOWN:
-		return probe(liveness);
+		return probe(liveness, how);
 	case LIVENESS_DEAD:
 		break;
 	}
 	return 0;
 }
 
-static unsigned accept(struct liveness *liveness, uint64_t now_ms)
+// Its own responder advertises it, or (not is_vouched) at least its port accepts.
+static unsigned accept(struct liveness *liveness, bool is_vouched, uint64_t now_ms)
 {
 	if (liveness->is_advertised) {
 		revive(liveness);
 		return 0;
 	}
-	if (liveness->state == LIVENESS_VERIFYING) {
-		liveness->is_unconfirmed = true;
-		enter(liveness, LIVENESS_UNCONFIRMED, now_ms + LIVENESS_UNCONFIRMED_MS);
+	if (liveness->state == LIVENESS_OUTAGE) {
+		return 0; // what is browsed afterwards decides
+	}
+	if (is_vouched) {
+		if (liveness->state == LIVENESS_UNCONFIRMED) {
+			liveness->again_ms = LIVENESS_AGAIN_MS;
+		}
+		liveness->is_unconfirmed = false;
+		enter(liveness, LIVENESS_VERIFIED, now_ms + liveness->again_ms);
 		return LIVENESS_ASK;
 	}
-	return 0; // unconfirmed or outage: their own deadlines decide
+	if (liveness->state == LIVENESS_VERIFYING) {
+		liveness->is_unconfirmed = true;
+		liveness->again_ms = LIVENESS_UNCONFIRMED_MS - LIVENESS_UNCONFIRMED_AGAIN_MS;
+		enter(liveness, LIVENESS_UNCONFIRMED, now_ms + LIVENESS_UNCONFIRMED_AGAIN_MS);
+		return LIVENESS_ASK;
+	}
+	return 0; // unconfirmed or verified: their own deadlines decide
 }
 
-static void fail(struct liveness *liveness, uint64_t now_ms)
+static void fail(struct liveness *liveness, enum liveness_cause cause, uint64_t now_ms)
 {
 	if (liveness->is_advertised) {
+		liveness->cause = (uint8_t)cause;
 		enter(liveness, LIVENESS_DOWN, now_ms + liveness->again_ms);
 	} else {
-		enter(liveness, LIVENESS_DEAD, LIVENESS_NEVER);
+		die(liveness, cause);
 	}
 }
 
@@ -109,18 +140,30 @@ unsigned liveness_judged(struct liveness *liveness, enum liveness_verdict verdic
 		return 0;
 	}
 	switch (verdict) {
+	case LIVENESS_ADVERTISED:
 	case LIVENESS_ACCEPTED:
-		return accept(liveness, now_ms);
+		return accept(liveness, verdict == LIVENESS_ADVERTISED, now_ms);
 	case LIVENESS_REFUSED:
-		fail(liveness, now_ms);
+		fail(liveness, LIVENESS_REFUSING, now_ms);
 		break;
 	case LIVENESS_SILENT:
 		if (liveness->state != LIVENESS_ALIVE) { // else heard again while it was asked
-			fail(liveness, now_ms);
+			fail(liveness, LIVENESS_SILENCE, now_ms);
 		}
 		break;
 	}
 	return 0;
+}
+
+static unsigned wait_on(struct liveness *liveness, uint64_t now_ms)
+{
+	if (liveness->again_ms < LIVENESS_UNCONFIRMED_AGAIN_MS) {
+		die(liveness, LIVENESS_LEFT);
+		return 0;
+	}
+	liveness->again_ms -= LIVENESS_UNCONFIRMED_AGAIN_MS;
+	enter(liveness, LIVENESS_UNCONFIRMED, now_ms + LIVENESS_UNCONFIRMED_AGAIN_MS);
+	return probe(liveness, 0) | LIVENESS_ASK;
 }
 
 unsigned liveness_tick(struct liveness *liveness, uint64_t now_ms)
@@ -130,17 +173,19 @@ unsigned liveness_tick(struct liveness *liveness, uint64_t now_ms)
 	}
 	switch ((enum liveness_state)liveness->state) {
 	case LIVENESS_UNCONFIRMED:
-		enter(liveness, LIVENESS_DEAD, LIVENESS_NEVER);
-		return 0;
+		return wait_on(liveness, now_ms);
 	case LIVENESS_OUTAGE:
+		liveness->again_ms = LIVENESS_AGAIN_MS;
 		enter(liveness, LIVENESS_VERIFYING, LIVENESS_NEVER);
-		return probe(liveness);
+		return probe(liveness, 0);
+	case LIVENESS_VERIFIED:
+		lengthen_pause(liveness);
+		enter(liveness, LIVENESS_VERIFYING, LIVENESS_NEVER);
+		return probe(liveness, 0);
 	case LIVENESS_DOWN:
-		liveness->again_ms = liveness->again_ms * 2 < LIVENESS_AGAIN_MAX_MS
-					     ? liveness->again_ms * 2
-					     : LIVENESS_AGAIN_MAX_MS;
+		lengthen_pause(liveness);
 		enter(liveness, LIVENESS_DOWN, now_ms + liveness->again_ms);
-		return probe(liveness);
+		return probe(liveness, LIVENESS_CONNECT);
 	case LIVENESS_ALIVE:
 	case LIVENESS_VERIFYING:
 	case LIVENESS_DEAD:
@@ -152,16 +197,20 @@ unsigned liveness_tick(struct liveness *liveness, uint64_t now_ms)
 void liveness_unaskable(struct liveness *liveness)
 {
 	liveness->is_probing = false;
-	if (liveness->state == LIVENESS_VERIFYING) {
-		enter(liveness, liveness->is_advertised ? LIVENESS_ALIVE : LIVENESS_DEAD,
-		      LIVENESS_NEVER);
+	if (liveness->state != LIVENESS_VERIFYING) {
+		return;
+	}
+	if (liveness->is_advertised) {
+		enter(liveness, LIVENESS_ALIVE, LIVENESS_NEVER);
+	} else {
+		die(liveness, LIVENESS_LEFT);
 	}
 }
 
 void liveness_superseded(struct liveness *liveness)
 {
 	liveness->is_advertised = false;
-	enter(liveness, LIVENESS_DEAD, LIVENESS_NEVER);
+	die(liveness, LIVENESS_REPLACED);
 }
 
 void liveness_moved(struct liveness *liveness)

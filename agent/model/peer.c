@@ -178,6 +178,10 @@ void peer_hide(struct peer_world *world, struct claim *claim)
 	struct peer_shown *shown = &entry->shown[slot_of(claim_family(claim))];
 
 	assert(claim->is_shown && shown->claim == claim);
+	world->ops->on_down(world->user, &entry->peer, claim_family(claim),
+			    liveness_is_shown(&claim->liveness)
+				    ? LIVENESS_REPLACED
+				    : (enum liveness_cause)claim->liveness.cause);
 	world->ops->on_event(world->user, EP_EVENT_DOWN, &entry->peer, claim_family(claim));
 	claim->is_shown = false;
 	shown->claim = NULL;
@@ -219,9 +223,10 @@ static void show(struct peer_world *world, struct peer_entry *entry, enum ep_fam
 }
 
 bool peer_probe_next(struct peer_world *world, const struct claim *claim,
-		     const struct peers_address *asked)
+		     const struct peers_address *asked, bool must_connect)
 {
-	struct peers_ticket ticket = {.id = claim->id, .address = {.is_on_link = true}};
+	struct peers_ticket ticket = {
+		.id = claim->id, .address = {.is_on_link = true}, .must_connect = must_connect};
 	struct claim_addresses addresses;
 	const struct claim_address *target;
 
@@ -239,18 +244,20 @@ bool peer_probe_next(struct peer_world *world, const struct claim *claim,
 }
 
 // When all have failed, the best is asked again.
-static bool probe(struct peer_world *world, struct claim *claim)
+static bool probe(struct peer_world *world, struct claim *claim, bool must_connect)
 {
-	if (peer_probe_next(world, claim, NULL)) {
+	if (peer_probe_next(world, claim, NULL, must_connect)) {
 		return true;
 	}
 	sightings_forgive(&claim->sightings);
-	return peer_probe_next(world, claim, NULL);
+	return peer_probe_next(world, claim, NULL, must_connect);
 }
 
 void peer_act(struct peer_world *world, struct claim *claim, unsigned actions)
 {
-	if ((actions & LIVENESS_PROBE) != 0 && !probe(world, claim)) {
+	bool must_connect = (actions & LIVENESS_CONNECT) != 0;
+
+	if ((actions & LIVENESS_PROBE) != 0 && !probe(world, claim, must_connect)) {
 		liveness_unaskable(&claim->liveness);
 	}
 	if ((actions & LIVENESS_ASK) != 0) {
@@ -261,7 +268,7 @@ void peer_act(struct peer_world *world, struct claim *claim, unsigned actions)
 
 void peer_doubt(struct peer_world *world, struct claim *claim)
 {
-	peer_act(world, claim, liveness_doubted(&claim->liveness));
+	peer_act(world, claim, liveness_doubted(&claim->liveness, true));
 }
 
 void peer_resolve(struct peer_world *world, const struct claim *claim)

@@ -66,11 +66,11 @@ void peer_doubt(struct peer_world *world, struct claim *claim);
 // peer_act_anew(): the same, and have it resolved again if it is probed: it may have moved.
 void peer_act_anew(struct peer_world *world, struct claim *claim, unsigned actions);
 /*
- * peer_probe_next(): ask at the best address that has not failed, but not at `asked` again. Return:
- * false when there is none.
+ * peer_probe_next(): ask at the best address that has not failed, but not at `asked` again.
+ * must_connect: see peers_ticket. Return: false when there is none.
  */
 bool peer_probe_next(struct peer_world *world, const struct claim *claim,
-		     const struct peers_address *asked);
+		     const struct peers_address *asked, bool must_connect);
 
 // peer_hide(): tell that it is not shown any more, while its data still stands.
 void peer_hide(struct peer_world *world, struct claim *claim);

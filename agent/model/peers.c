@@ -150,7 +150,8 @@ void peers_gone(struct peers *peers, const char *instance, struct peers_where wh
 	} else if (is_last) {
 		peer_act(&peers->world, claim, liveness_gone(&claim->liveness));
 	} else if (!sightings_is_fresh(&claim->sightings, claim_address_len(claim))) {
-		peer_doubt(&peers->world, claim); // no address vouched for is left
+		// No address vouched for is left; its responder can vouch for the one asked.
+		peer_act(&peers->world, claim, liveness_doubted(&claim->liveness, false));
 	}
 	settle(peers, peer_entry_of(claim->peer), now_ms);
 }
@@ -325,12 +326,12 @@ void peers_judge(struct peers *peers, const struct peers_ticket *ticket,
 	if (claim == NULL || claim->id != ticket->id) {
 		return;
 	}
-	claim->is_answering = verdict == LIVENESS_ACCEPTED;
+	claim->is_answering = verdict == LIVENESS_ADVERTISED || verdict == LIVENESS_ACCEPTED;
 	claim->is_challenged &= claim->is_answering;
-	sightings_mark(&claim->sightings, &ticket->address, verdict != LIVENESS_ACCEPTED);
+	sightings_mark(&claim->sightings, &ticket->address, !claim->is_answering);
 	// A host may have lost one of its addresses; one that is withdrawn too is gone.
 	if (verdict != LIVENESS_SILENT || !claim->liveness.is_advertised ||
-	    !peer_probe_next(&peers->world, claim, &ticket->address)) {
+	    !peer_probe_next(&peers->world, claim, &ticket->address, ticket->must_connect)) {
 		peer_act(&peers->world, claim, liveness_judged(&claim->liveness, verdict, now_ms));
 	}
 	settle(peers, peer_entry_of(claim->peer), now_ms);
@@ -347,13 +348,25 @@ uint32_t peers_doubt(struct peers *peers, struct ep_str node, uint32_t family)
 	}
 	LL_FOREACH (entry->claims, claim) {
 		if (!claim->is_newcomer && (family == 0 || claim_family(claim) == family)) {
-			unsigned actions = liveness_doubted(&claim->liveness);
+			unsigned actions = liveness_doubted(&claim->liveness, true);
 
 			n_probes += (actions & LIVENESS_PROBE) != 0;
 			peer_act_anew(&peers->world, claim, actions);
 		}
 	}
 	return n_probes;
+}
+
+void peers_verify_all(struct peers *peers)
+{
+	struct claim *claim, *next;
+
+	HASH_ITER (hh, peers->claims, claim, next) {
+		if (claim->peer != NULL) {
+			peer_act_anew(&peers->world, claim,
+				      liveness_doubted(&claim->liveness, false));
+		}
+	}
 }
 
 void peers_local_changed(struct peers *peers, struct ep_str node, uint64_t now_ms)
@@ -428,7 +441,7 @@ enum peers_found peers_lookup(struct peers *peers, struct ep_str node, enum ep_f
 	LL_FOREACH (entry->claims, claim) {
 		if (claim->liveness.state == LIVENESS_DOWN && claim_family(claim) == family) {
 			peer_act_anew(&peers->world, claim,
-				      liveness_doubted(&claim->liveness)); // it may be back
+				      liveness_doubted(&claim->liveness, true)); // it may be back
 		}
 	}
 	return PEERS_NOT_FOUND;

@@ -50,6 +50,7 @@ struct peers_address {
 struct peers_ticket {
 	uint64_t id;
 	struct peers_address address;
+	bool must_connect; // only a connect tells; else its host's mDNS responder may vouch for it
 	char instance[SERVICE_INSTANCE_MAX + 1];
 };
 
@@ -60,9 +61,12 @@ struct peers_ticket {
 struct peers_ops {
 	// (peer, family) is now up, changed or about to be down: peers_view() shows what is meant
 	void (*on_event)(void *user, enum ep_event event, struct peer *peer, enum ep_family family);
+	// why it is about to be down; before that event
+	void (*on_down)(void *user, struct peer *peer, enum ep_family family,
+			enum liveness_cause cause);
 	// peer->is_conflicted has changed, or is set as a registration begins: the name is ours
 	void (*on_local_conflict)(void *user, struct peer *peer);
-	// connect to this address and port, and report by peers_judge(), always and exactly once
+	// verify it at this address and port, and report by peers_judge(), always and exactly once
 	void (*probe)(void *user, const struct peers_ticket *ticket,
 		      const struct peers_address *address, int32_t ifindex, uint16_t port);
 	// put a fresh question on the network
@@ -141,6 +145,8 @@ void peers_judge(struct peers *peers, const struct peers_ticket *ticket,
 		 enum liveness_verdict verdict, uint64_t now_ms);
 // A connect to the node failed, says a client; family 0: either. Return: probes begun for it.
 uint32_t peers_doubt(struct peers *peers, struct ep_str node, uint32_t family);
+// This machine has slept: anything may have happened.
+void peers_verify_all(struct peers *peers);
 // The local registration of this name came or went.
 void peers_local_changed(struct peers *peers, struct ep_str node, uint64_t now_ms);
 

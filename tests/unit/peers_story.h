@@ -27,7 +27,8 @@ struct world {
 	char log[4096]; // since the last expect()
 	struct probe_asked probes[64];
 	unsigned n_probes;
-	bool is_resolving; // write that down too
+	bool is_resolving;         // write that down too
+	enum liveness_cause cause; // why the last went down
 	// the only name that is registered locally
 	const char *local_node;
 	uint32_t local_creation; // 0: none
@@ -76,6 +77,16 @@ static inline void story_on_event(void *user, enum ep_event event, struct peer *
 	}
 	note(world, "%s %.*s/%d %s:%d #%u%s", events[event], (int)name.n, (const char *)name.p,
 	     (int)family, address, view.port, view.creation, states[view.state]);
+}
+
+static inline void story_on_down(void *user, struct peer *peer, enum ep_family family,
+				 enum liveness_cause cause)
+{
+	struct world *world = user;
+
+	(void)peer;
+	(void)family;
+	world->cause = cause;
 }
 
 static inline void story_on_local_conflict(void *user, struct peer *peer)
@@ -133,6 +144,7 @@ static inline bool story_is_on_link(void *user, const uint8_t *address, uint8_t 
 
 static const struct peers_ops story_ops = {
 	.on_event = story_on_event,
+	.on_down = story_on_down,
 	.on_local_conflict = story_on_local_conflict,
 	.probe = story_probe,
 	.ask = story_ask,

@@ -19,22 +19,95 @@ static void peers_are_unconfirmed_when_withdrawn_but_accepting(void **state)
 	expect(&w, "ask, changed alice@a/4 10.0.0.1:4000 #10 unconfirmed");
 	wait_ms(&w, LIVENESS_UNCONFIRMED_MS - 1);
 	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "10.0.0.1:4000 #10");
+	expect(&w, "probe A at 10.0.0.1:4000, ask, ask, ask"); // (the first is not judged yet)
 	hear(&w, &alice, ETH4, "10.0.0.1");
 	expect(&w, "changed alice@a/4 10.0.0.1:4000 #10");
+	judge(&w, "A", LIVENESS_ACCEPTED);
 	assert_true(peers_deadline_ms(w.peers) == LIVENESS_NEVER);
 
 	lose(&w, "A", ETH4);
 	judge(&w, "A", LIVENESS_ACCEPTED);
 	w.log[0] = '\0';
 	wait_ms(&w, LIVENESS_UNCONFIRMED_MS);
-	expect(&w, "down alice@a/4 10.0.0.1:4000 #10 unconfirmed");
+	expect(&w, "probe A at 10.0.0.1:4000, ask, ask, ask, "
+		   "down alice@a/4 10.0.0.1:4000 #10 unconfirmed");
+	assert_int_equal(w.cause, LIVENESS_LEFT);
 	assert_int_equal(peers_count(w.peers), 0);
+	end(&w);
+}
+
+// A lost refresh looks like a goodbye; its own responder knows better than Avahi here.
+static void peers_stay_up_when_their_own_responder_advertises_them(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	lose(&w, "A", ETH4);
+	assert_false(w.probes[0].ticket.must_connect);
+	w.log[0] = '\0';
+	judge(&w, "A", LIVENESS_ADVERTISED);
+	expect(&w, "ask"); // so that Avahi hears of it again
+	wait_ms(&w, LIVENESS_AGAIN_MS);
+	expect(&w, "probe A at 10.0.0.1:4000");
+	judge(&w, "A", LIVENESS_ADVERTISED);
+	expect(&w, "ask");
+	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "10.0.0.1:4000 #10");
+	hint(&w, "alice@a", 0);
+	assert_true(w.probes[0].ticket.must_connect);
+	judge(&w, "A", LIVENESS_ACCEPTED);
+	expect(&w, "probe A at 10.0.0.1:4000");
+	see(&w, "A", ETH4);
+	expect(&w, "");
+	assert_true(peers_deadline_ms(w.peers) == LIVENESS_NEVER);
+
+	// From unconfirmed, too: its agent is back, but the network is slow to tell.
+	lose(&w, "A", ETH4);
+	judge(&w, "A", LIVENESS_ACCEPTED);
+	w.log[0] = '\0';
+	wait_ms(&w, LIVENESS_UNCONFIRMED_AGAIN_MS);
+	judge(&w, "A", LIVENESS_ADVERTISED);
+	expect(&w, "probe A at 10.0.0.1:4000, ask, ask, changed alice@a/4 10.0.0.1:4000 #10");
+	wait_ms(&w, LIVENESS_AGAIN_MS);
+	judge(&w, "A", LIVENESS_SILENT);
+	expect(&w, "probe A at 10.0.0.1:4000, down alice@a/4 10.0.0.1:4000 #10");
+	end(&w);
+}
+
+static void peers_verifies_all_after_a_sleep(void **state)
+{
+	const struct ad bob = {.instance = "B", .node = "bob@b"};
+	const struct ad carol = {.instance = "C", .node = "carol@c"};
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	hear(&w, &bob, ETH4, "10.0.0.2");
+	hear(&w, &carol, ETH4, "10.0.0.3");
+	hint(&w, "carol@c", 0);
+	judge(&w, "C", LIVENESS_REFUSED);
+	lose(&w, "B", ETH4);
+	w.log[0] = '\0';
+	w.n_probes = 0;
+	w.is_resolving = true;
+	peers_verify_all(w.peers); // (bob is being verified)
+	expect(&w, "resolve A at 2/4, probe A at 10.0.0.1:4000, "
+		   "resolve C at 2/4, probe C at 10.0.0.3:4000");
+	assert_false(w.probes[0].ticket.must_connect);
+	judge(&w, "C", LIVENESS_ADVERTISED);
+	expect(&w, "up carol@c/4 10.0.0.3:4000 #10");
+	judge(&w, "A", LIVENESS_SILENT);
+	expect(&w, "down alice@a/4 10.0.0.1:4000 #10");
+	assert_int_equal(w.cause, LIVENESS_SILENCE);
 	end(&w);
 }
 
 static void peers_goes_down_when_withdrawn_and_silent_or_refusing(void **state)
 {
 	static const enum liveness_verdict verdicts[] = {LIVENESS_REFUSED, LIVENESS_SILENT};
+	static const enum liveness_cause causes[] = {LIVENESS_REFUSING, LIVENESS_SILENCE};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(verdicts); i++) {
@@ -47,6 +120,7 @@ static void peers_goes_down_when_withdrawn_and_silent_or_refusing(void **state)
 		w.log[0] = '\0';
 		judge(&w, "A", verdicts[i]);
 		expect(&w, "down alice@a/4 10.0.0.2:4000 #10");
+		assert_int_equal(w.cause, causes[i]);
 		assert_int_equal(peers_instances(w.peers), 0);
 		end(&w);
 	}
@@ -268,7 +342,8 @@ static void peers_stay_unconfirmed_when_avahi_is_away(void **state)
 	judge(&w, "B", LIVENESS_ACCEPTED);
 	expect(&w, "ask");
 	wait_ms(&w, LIVENESS_UNCONFIRMED_MS);
-	expect(&w, "down bob@b/4 10.0.0.2:4000 #10 unconfirmed");
+	expect(&w, "probe B at 10.0.0.2:4000, ask, ask, ask, "
+		   "down bob@b/4 10.0.0.2:4000 #10 unconfirmed");
 	end(&w);
 }
 
@@ -327,6 +402,10 @@ static void peers_ends_only_the_due_when_time_passes(void **state)
 	lose(&w, "B", ETH4);
 	judge(&w, "B", LIVENESS_ACCEPTED);
 	w.log[0] = '\0';
+	for (int i = 0; i < 3; i++) { // asked in between, and not judged
+		wait_ms(&w, LIVENESS_UNCONFIRMED_AGAIN_MS);
+	}
+	w.log[0] = '\0';
 	assert_int_equal(peers_deadline_ms(w.peers), 31000);
 	peers_tick(w.peers, 30999);
 	expect(&w, "");
@@ -343,6 +422,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(peers_are_unconfirmed_when_withdrawn_but_accepting),
+		cmocka_unit_test(peers_stay_up_when_their_own_responder_advertises_them),
+		cmocka_unit_test(peers_verifies_all_after_a_sleep),
 		cmocka_unit_test(peers_goes_down_when_withdrawn_and_silent_or_refusing),
 		cmocka_unit_test(peers_asks_a_node_when_a_connect_to_it_failed),
 		cmocka_unit_test(peers_ends_what_is_down_when_it_is_withdrawn),

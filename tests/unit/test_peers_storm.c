@@ -31,6 +31,7 @@ struct storm {
 	size_t n_pending;
 	// how much happened
 	unsigned n_up, n_down, n_changed, n_conflicts, n_local_conflicts, n_refused, n_full;
+	unsigned n_down_of[LIVENESS_CAUSES];
 };
 
 static uint32_t below(struct storm *storm, uint32_t n)
@@ -84,6 +85,16 @@ static void on_event(void *user, enum ep_event event, struct peer *peer, enum ep
 	// Those who wait for a node look it up at once, and others meanwhile.
 	peers_lookup(storm->peers, peer_name(peer), family, storm->now_ms, &answer);
 	peers_doubt(storm->peers, peer_name(peer), 0);
+}
+
+// What is said of the end is said of a node that is there.
+static void on_down(void *user, struct peer *peer, enum ep_family family, enum liveness_cause cause)
+{
+	struct storm *storm = user;
+
+	assert_int_not_equal(
+		storm->is_up[number_of(peer_name(peer))][family == EP_FAMILY_INET6 ? 1 : 0], 0);
+	storm->n_down_of[cause]++;
 }
 
 static void on_local_conflict(void *user, struct peer *peer)
@@ -141,6 +152,7 @@ static bool is_on_link(void *user, const uint8_t *address, uint8_t len)
 
 static const struct peers_ops ops = {
 	.on_event = on_event,
+	.on_down = on_down,
 	.on_local_conflict = on_local_conflict,
 	.probe = probe,
 	.ask = ask,
@@ -305,6 +317,9 @@ static void step(struct storm *storm)
 	case 5:
 		change_local(storm, below(storm, NAMES));
 		break;
+	case 6:
+		peers_verify_all(storm->peers);
+		break;
 	default:
 		switch (below(storm, 9)) {
 		case 0:
@@ -325,7 +340,7 @@ static void step(struct storm *storm)
 		case 5:
 		case 6:
 			if (storm->n_pending > 0) {
-				judge_one(storm, (enum liveness_verdict)below(storm, 3));
+				judge_one(storm, (enum liveness_verdict)below(storm, 4));
 			}
 			break;
 		case 7:
@@ -368,8 +383,8 @@ static void calm_down(struct storm *storm)
 	}
 	peers_resumed(storm->peers, storm->now_ms);
 	check(storm);
-	for (int i = 0; i < 10 && peers_instances(storm->peers) > 0; i++) {
-		answer_all(storm, i % 2 == 0 ? LIVENESS_ACCEPTED : LIVENESS_REFUSED);
+	for (int i = 0; i < 20 && peers_instances(storm->peers) > 0; i++) {
+		answer_all(storm, i % 2 == 0 ? LIVENESS_ADVERTISED : LIVENESS_ACCEPTED);
 		storm->now_ms += 60000;
 		peers_tick(storm->peers, storm->now_ms);
 		check(storm);
@@ -402,6 +417,9 @@ static void peers_keep_their_word_whatever_happens_in_any_order(void **state)
 		assert_true(storm.n_up > 100 && storm.n_changed > 100 && storm.n_conflicts > 10 &&
 			    storm.n_local_conflicts > 10 && storm.n_refused > 10);
 		assert_int_equal(storm.n_full > 0, configs[i].claims_max < INSTANCES);
+		for (unsigned cause = 0; cause < LIVENESS_CAUSES; cause++) {
+			assert_int_not_equal(storm.n_down_of[cause], 0);
+		}
 		calm_down(&storm);
 		peers_free(storm.peers);
 	}

@@ -14,6 +14,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/mdns.h"
+#include "edge/inquiry.h"
+#include "edge/knock.h"
+#include "mdns_reply.h"
+#include "model/verification.h"
 #include "test.h"
 #include "turn.h"
 
@@ -22,6 +27,7 @@
 struct story {
 	struct event_base *base;
 	struct prober *prober;
+	unsigned n_unanswered;
 	unsigned n_judged;
 	struct {
 		uint64_t id;
@@ -47,6 +53,46 @@ int connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
 	return (int)syscall(SYS_connect, fd, given, len);
 }
 
+/*
+ * Questions go to a socket of the test at any port, and what comes from there seems to come from
+ * 5353, where this machine may have a responder of its own. Without such a socket they are lost.
+ */
+static uint16_t responder_port;
+static unsigned n_questions;
+static int received_ttl; // 0: as it is
+
+ssize_t sendto(int fd, const void *p, size_t n, int flags, __CONST_SOCKADDR_ARG address,
+	       socklen_t len)
+{
+	struct sockaddr_in to;
+
+	memcpy(&to, *(const void *const *)(const void *)&address, sizeof(to));
+	assert_int_equal(ntohs(to.sin_port), MDNS_PORT);
+	n_questions++;
+	if (responder_port == 0 || to.sin_family != AF_INET) {
+		return (ssize_t)n;
+	}
+	to.sin_port = htons(responder_port);
+	return syscall(SYS_sendto, fd, p, n, flags, &to, len);
+}
+
+ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	ssize_t n = syscall(SYS_recvmsg, fd, msg, flags);
+	struct sockaddr_in *from = msg->msg_name;
+
+	if (n >= 0 && from != NULL && from->sin_family == AF_INET &&
+	    ntohs(from->sin_port) == responder_port) {
+		struct cmsghdr *control = CMSG_FIRSTHDR(msg);
+
+		from->sin_port = htons(MDNS_PORT);
+		if (received_ttl != 0 && control != NULL && control->cmsg_type == IP_TTL) {
+			memcpy(CMSG_DATA(control), &received_ttl, sizeof(received_ttl));
+		}
+	}
+	return n;
+}
+
 static void on_judged(void *user, const struct peers_ticket *ticket, enum liveness_verdict verdict)
 {
 	struct story *story = user;
@@ -56,14 +102,25 @@ static void on_judged(void *user, const struct peers_ticket *ticket, enum livene
 	story->judged[story->n_judged++].verdict = verdict;
 }
 
+static void on_unanswered(void *user)
+{
+	struct story *story = user;
+
+	story->n_unanswered++;
+}
+
 static struct story *story_new(void)
 {
+	static const struct prober_ops ops = {.on_judged = on_judged,
+					      .on_unanswered = on_unanswered};
 	struct story *story = calloc(1, sizeof(*story));
 
 	connect_error = 0;
-	n_connects = 0;
+	n_connects = n_questions = 0;
+	responder_port = 0;
+	received_ttl = 0;
 	story->base = event_base_new();
-	story->prober = prober_new(story->base, on_judged, story);
+	story->prober = prober_new(story->base, &ops, story);
 	return story;
 }
 
@@ -74,14 +131,20 @@ static void story_free(struct story *story)
 	free(story);
 }
 
-static void ask(struct story *story, uint64_t id, uint8_t host, uint16_t port)
+static void ask_how(struct story *story, uint64_t id, uint8_t host, uint16_t port,
+		    bool must_connect)
 {
-	struct peers_ticket ticket = {.id = id, .instance = "x"};
+	struct peers_ticket ticket = {.id = id, .must_connect = must_connect, .instance = "x"};
 	struct peers_address address = {.len = 4, .bytes = {127, 0, 0, host}};
 	unsigned n_judged = story->n_judged;
 
 	prober_ask(story->prober, &ticket, &address, 1, port);
 	assert_int_equal(story->n_judged, n_judged); // never from inside
+}
+
+static void ask(struct story *story, uint64_t id, uint8_t host, uint16_t port)
+{
+	ask_how(story, id, host, port, true);
 }
 
 static int listen_on(int family, int backlog, uint16_t *port)
@@ -139,7 +202,7 @@ static void prober_connects_says_nothing_and_ends_in_good_order(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(families); i++) {
 		struct story *story = story_new();
-		struct peers_ticket ticket = {.id = 5, .instance = "x"};
+		struct peers_ticket ticket = {.id = 5, .must_connect = true, .instance = "x"};
 		struct peers_address address = {
 			.len = 16, .bytes = {[0] = i == 0 ? 127 : 0, [3] = i == 0, [15] = i == 1}};
 		uint16_t port;
@@ -184,9 +247,13 @@ static void prober_waits_4_s_for_an_address_that_is_silent(void **state)
 	(void)state;
 	ask(story, 7, 9, port);
 	turn_for(story->base, 20);
-	put_clock_forward(PROBER_TIMEOUT_MS - 500);
-	turn_for(story->base, 20);
+	for (unsigned i = 0; i < 7; i++) {
+		put_clock_forward(500);
+		turn_for(story->base, 5);
+	}
 	assert_int_equal(story->n_judged, 0);
+	assert_int_equal(story->n_unanswered, 0); // it is advertised: nobody needs to be asked
+	assert_in_range(n_questions, 7, VERIFICATION_QUESTIONS);
 	put_clock_forward(500);
 	expect_verdict(story, 0, 7, LIVENESS_SILENT);
 	close(fillers[0]);
@@ -233,7 +300,8 @@ static void prober_tries_again_while_the_neighbour_is_not_found(void **state)
 	}
 }
 
-static void prober_gives_up_at_once_when_there_is_no_way(void **state)
+// A packet filter of our own, say; the responder may be asked all the same.
+static void prober_does_not_try_again_when_there_is_no_way(void **state)
 {
 	static const int errors[] = {EACCES, EPERM};
 
@@ -245,9 +313,13 @@ static void prober_gives_up_at_once_when_there_is_no_way(void **state)
 
 		connect_error = errors[i];
 		ask(story, 11, 1, 9);
-		expect_verdict(story, 0, 11, LIVENESS_SILENT);
 		prober_ask(story->prober, &ticket, &none, 0, 9);
-		expect_verdict(story, 1, 12, LIVENESS_SILENT);
+		expect_verdict(story, 0, 12, LIVENESS_SILENT);
+		for (unsigned k = 0; k < 8; k++) {
+			turn_for(story->base, 5);
+			put_clock_forward(510);
+		}
+		expect_verdict(story, 1, 11, LIVENESS_SILENT);
 		assert_int_equal(n_connects, 1);
 		story_free(story);
 	}
@@ -329,10 +401,16 @@ static void prober_asks_only_so_many_at_once(void **state)
 	turn_for(story->base, 20);
 	assert_int_equal(n_connects, PROBER_AT_ONCE);
 	assert_int_equal(story->n_judged, 0);
-	put_clock_forward(PROBER_TIMEOUT_MS - 1000);
+	for (unsigned i = 0; i < 6; i++) {
+		put_clock_forward(500);
+		turn_for(story->base, 5);
+	}
 	turn_until(story->base, n_connects == 200);
 	assert_int_equal(story->n_judged, PROBER_PER_SECOND);
-	put_clock_forward(PROBER_TIMEOUT_MS);
+	for (unsigned i = 0; i < 8; i++) {
+		put_clock_forward(500);
+		turn_for(story->base, 5);
+	}
 	turn_until(story->base, story->n_judged == 200);
 	close(fillers[0]);
 	close(fillers[1]);
@@ -370,6 +448,209 @@ static void prober_judges_every_probe_once_when_the_queue_overflows(void **state
 	story_free(story);
 }
 
+// A responder on all of 127/8.
+static int open_responder(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	socklen_t len = sizeof(address);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+	responder_port = ntohs(address.sin_port);
+	return fd;
+}
+
+// What was asked, by whom.
+struct asked {
+	uint8_t packet[MDNS_QUESTION_MAX];
+	ssize_t n;
+	struct sockaddr_in by;
+	uint16_t id;
+};
+
+static bool receive_question(int fd, struct asked *asked)
+{
+	socklen_t len = sizeof(asked->by);
+
+	asked->n = recvfrom(fd, asked->packet, sizeof(asked->packet), 0,
+			    (struct sockaddr *)&asked->by, &len);
+	asked->id = (uint16_t)(asked->packet[0] << 8 | asked->packet[1]);
+	return asked->n > 0;
+}
+
+static void tell(int fd, const struct asked *asked, const struct mdns_story *told, uint8_t host)
+{
+	const uint8_t address[] = {127, 0, 0, host};
+	struct mdns_question question = {
+		.id = asked->id, .instance = "x", .address = address, .len = 4};
+	uint8_t packet[MDNS_REPLY_MAX];
+	size_t n = mdns_tell(&question, told, packet);
+
+	assert_int_equal(syscall(SYS_sendto, fd, packet, n, 0, &asked->by, sizeof(asked->by)), n);
+}
+
+static void prober_takes_the_word_of_a_responder(void **state)
+{
+	static const struct {
+		bool must_connect, is_listening;
+		unsigned port; // that is advertised, 0: none, 1: the right one
+		enum liveness_verdict expected;
+	} cases[] = {
+		{false, true, 1, LIVENESS_ADVERTISED}, {false, false, 1, LIVENESS_ADVERTISED},
+		{false, true, 0, LIVENESS_ACCEPTED},   {false, false, 0, LIVENESS_REFUSED},
+		{false, true, 9, LIVENESS_ACCEPTED},   {false, false, 9, LIVENESS_REFUSED},
+		{true, true, 1, LIVENESS_ACCEPTED},    {true, false, 1, LIVENESS_REFUSED},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct story *story = story_new();
+		int responder = open_responder();
+		struct mdns_story told = {.port = cases[i].port};
+		struct asked asked;
+		uint16_t port;
+		int listener = listen_on(AF_INET, 4, &port);
+
+		if (!cases[i].is_listening) {
+			close(listener);
+		}
+		told.port = told.port == 1 ? port : told.port;
+		ask_how(story, 20, 1, port, cases[i].must_connect);
+		turn_until(story->base, receive_question(responder, &asked));
+		tell(responder, &asked, &told, 1);
+		expect_verdict(story, 0, 20, cases[i].expected);
+		assert_int_equal(n_questions, 1);
+		assert_int_equal(story->n_unanswered, 0);
+		if (cases[i].is_listening) {
+			close(listener);
+		}
+		close(responder);
+		story_free(story);
+	}
+}
+
+static void prober_takes_no_reply_but_to_its_own_question(void **state)
+{
+	struct story *story = story_new();
+	int responder = open_responder();
+	int stranger = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct mdns_story told = {.port = 4711};
+	struct asked asked, wrong;
+
+	(void)state;
+	connect_error = EHOSTUNREACH;
+	ask_how(story, 21, 1, 4711, false);
+	turn_until(story->base, receive_question(responder, &asked));
+	wrong = asked;
+	wrong.id++;
+	tell(responder, &wrong, &told, 1); // another id
+	tell(responder, &asked, &told, 2); // about another address
+	tell(stranger, &asked, &told, 1);  // from another port
+	received_ttl = 64;
+	assert_int_equal(syscall(SYS_sendto, responder, "x", 1, 0, &asked.by, sizeof(asked.by)), 1);
+	turn_for(story->base, 20);
+	assert_int_equal(story->n_judged, 0);
+	received_ttl = 0;
+	tell(responder, &asked, &told, 1);
+	expect_verdict(story, 0, 21, LIVENESS_ADVERTISED);
+	close(stranger);
+	close(responder);
+	story_free(story);
+}
+
+// A host answers from its first address, whichever is asked; from afar that would be anybody.
+static void prober_takes_a_reply_from_another_address_of_the_link_only(void **state)
+{
+	struct story *story = story_new();
+	int responder = open_responder();
+	struct mdns_story told = {.port = 4711};
+	struct asked asked;
+
+	(void)state;
+	connect_error = EHOSTUNREACH;
+	ask_how(story, 22, 9, 4711, false); // and from 127.0.0.1 comes the answer
+	turn_until(story->base, receive_question(responder, &asked));
+	received_ttl = 254;
+	tell(responder, &asked, &told, 9);
+	turn_for(story->base, 20);
+	assert_int_equal(story->n_judged, 0);
+	received_ttl = 255;
+	tell(responder, &asked, &told, 9);
+	expect_verdict(story, 0, 22, LIVENESS_ADVERTISED);
+	close(responder);
+	story_free(story);
+}
+
+static void prober_lets_the_port_decide_when_nobody_is_there_to_be_asked(void **state)
+{
+	struct story *story = story_new();
+	int responder = open_responder();
+	uint16_t port;
+	int listener = listen_on(AF_INET, 4, &port);
+
+	(void)state;
+	close(responder);
+	ask_how(story, 23, 1, port, false);
+	ask_how(story, 24, 2, port_of_nobody(), false);
+	turn_until(story->base, story->n_judged == 2);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(story->judged[i].verdict,
+				 story->judged[i].id == 23 ? LIVENESS_ACCEPTED : LIVENESS_REFUSED);
+	}
+	assert_int_equal(story->n_unanswered, 0); // long before that
+	close(listener);
+	story_free(story);
+}
+
+static void prober_has_all_the_network_asked_when_nobody_answers(void **state)
+{
+	struct story *story = story_new();
+
+	(void)state;
+	connect_error = EHOSTUNREACH;
+	ask_how(story, 25, 1, 9, false);
+	for (unsigned i = 0; i < 8; i++) {
+		turn_for(story->base, 5);
+		put_clock_forward(510);
+	}
+	expect_verdict(story, 0, 25, LIVENESS_SILENT);
+	assert_int_equal(story->n_unanswered, 1);
+	assert_in_range(n_questions, 7, VERIFICATION_QUESTIONS);
+	story_free(story);
+}
+
+// Anybody can make us ask.
+static void prober_puts_only_so_many_questions_to_one_and_to_all(void **state)
+{
+	static const uint8_t hosts[] = {1, 0}; // one, or each another
+	static const unsigned most[] = {INQUIRY_PER_TARGET, INQUIRY_PER_SECOND};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(hosts); i++) {
+		struct story *story = story_new();
+		unsigned n_before;
+
+		connect_error = EHOSTUNREACH;
+		for (uint64_t id = 0; id < 400; id++) {
+			ask_how(story, id, hosts[i] != 0 ? hosts[i] : (uint8_t)id,
+				(uint16_t)(1 + id), false);
+		}
+		for (unsigned second = 0; second < 12; second++) {
+			n_before = n_questions;
+			turn_for(story->base, 3);
+			put_clock_forward(400);
+			turn_for(story->base, 3);
+			put_clock_forward(590);
+			turn_for(story->base, 3);
+			put_clock_forward(20); // the next second
+			assert_in_range(n_questions - n_before, 0, 2 * most[i]);
+		}
+		assert_in_range(n_questions, 0, 14 * most[i]);
+		story_free(story);
+	}
+}
+
 static void prober_can_end_at_any_time(void **state)
 {
 	struct story *story = story_new();
@@ -395,12 +676,18 @@ int main(void)
 		cmocka_unit_test(prober_reports_a_refusal),
 		cmocka_unit_test(prober_waits_4_s_for_an_address_that_is_silent),
 		cmocka_unit_test(prober_tries_again_while_the_neighbour_is_not_found),
-		cmocka_unit_test(prober_gives_up_at_once_when_there_is_no_way),
+		cmocka_unit_test(prober_does_not_try_again_when_there_is_no_way),
 		cmocka_unit_test(prober_blames_nobody_for_a_lack_of_descriptors),
 		cmocka_unit_test(prober_asks_one_target_five_times_a_second_at_most),
 		cmocka_unit_test(prober_asks_a_hundred_times_a_second_at_most),
 		cmocka_unit_test(prober_asks_only_so_many_at_once),
 		cmocka_unit_test(prober_judges_every_probe_once_when_the_queue_overflows),
+		cmocka_unit_test(prober_takes_the_word_of_a_responder),
+		cmocka_unit_test(prober_takes_no_reply_but_to_its_own_question),
+		cmocka_unit_test(prober_takes_a_reply_from_another_address_of_the_link_only),
+		cmocka_unit_test(prober_lets_the_port_decide_when_nobody_is_there_to_be_asked),
+		cmocka_unit_test(prober_has_all_the_network_asked_when_nobody_answers),
+		cmocka_unit_test(prober_puts_only_so_many_questions_to_one_and_to_all),
 		cmocka_unit_test(prober_can_end_at_any_time),
 	};
 

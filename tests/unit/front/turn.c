@@ -8,16 +8,18 @@
 #include <time.h>
 #include <unistd.h>
 
-static uint64_t ahead_ms;
+static uint64_t ahead_ms, asleep_ms;
 
 // Stands in for that of the C library.
 int clock_gettime(clockid_t id, struct timespec *now)
 {
 	int result = (int)syscall(SYS_clock_gettime, id, now);
 
-	if (id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_COARSE) {
-		now->tv_sec += (time_t)(ahead_ms / 1000);
-		now->tv_nsec += (long)(ahead_ms % 1000) * 1000000;
+	if (id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_COARSE || id == CLOCK_BOOTTIME) {
+		uint64_t ms = ahead_ms + (id == CLOCK_BOOTTIME ? asleep_ms : 0);
+
+		now->tv_sec += (time_t)(ms / 1000);
+		now->tv_nsec += (long)(ms % 1000) * 1000000;
 		if (now->tv_nsec >= 1000000000) {
 			now->tv_nsec -= 1000000000;
 			now->tv_sec++;
@@ -29,6 +31,11 @@ int clock_gettime(clockid_t id, struct timespec *now)
 void put_clock_forward(uint64_t ms)
 {
 	ahead_ms += ms;
+}
+
+void sleep_as_machine(uint64_t ms)
+{
+	asleep_ms += ms;
 }
 
 uint64_t real_now_ms(void)

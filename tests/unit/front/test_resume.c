@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The epmdns authors
+
+// What the agent does about the network after a sleep, and what it says of those who went down.
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent_story.h"
+#include "edge/link.h"
+#include "edge/wire.h"
+#include "model/service.h"
+#include "model/wakes.h"
+
+extern const struct link_ops lan_link_ops; // mediator/internal.h
+
+// Nobody out there answers, and nothing is sent there.
+int connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
+{
+	const struct sockaddr *given = *(const struct sockaddr *const *)(const void *)&address;
+
+	if (given->sa_family == AF_INET) {
+		errno = EHOSTUNREACH;
+		return -1;
+	}
+	return (int)syscall(SYS_connect, fd, given, len);
+}
+
+ssize_t sendto(int fd, const void *p, size_t n, int flags, __CONST_SOCKADDR_ARG address,
+	       socklen_t len)
+{
+	(void)fd, (void)p, (void)flags, (void)address, (void)len;
+	return (ssize_t)n;
+}
+
+static void say(struct story *story, enum link_op op, const char *instance)
+{
+	static struct link_msg msg;
+	struct service service = {
+		.node = str_of("bob@b.home"),
+		.creation = 77,
+		.revision = 1,
+		.carrier = EP_CARRIER_INET_TCP,
+		.dist_high = 6,
+		.dist_low = 5,
+		.agent = str_of("0000000000000000"),
+	};
+
+	memset(&msg, 0, sizeof(msg));
+	msg.op = op;
+	msg.ref.ifindex = 1;
+	msg.ref.family = EP_FAMILY_INET;
+	if (instance != NULL) {
+		strcpy(msg.ref.instance, instance);
+	}
+	if (op == LINK_RESOLVED) {
+		msg.port = 9; // where nobody listens
+		msg.n_addresses = 1;
+		msg.addresses[0] = (struct link_address){4, {192, 0, 2, 1}, 1};
+		msg.txt_len = (uint16_t)service_encode(&service, msg.txt);
+	}
+	lan_link_ops.on_message(story->agent, &msg);
+}
+
+static struct story *story_with_bob(void)
+{
+	struct story *story = story_new();
+
+	say(story, LINK_BROWSING, NULL);
+	say(story, LINK_SEEN, "bob");
+	say(story, LINK_RESOLVED, "bob");
+	turn_for(story->base, 3);
+	return story;
+}
+
+static void expect_stat(struct story *story, const char *key, const char *value)
+{
+	struct talker *talker = story_client(story);
+
+	assert_string_equal(stat_of(talker, key), value);
+	talker_free(talker);
+}
+
+static void agent_verifies_all_nodes_after_a_sleep_of_the_machine(void **state)
+{
+	struct story *story = story_with_bob();
+
+	(void)state;
+	put_clock_forward(WAKES_LOOK_MS);
+	turn_for(story->base, 3);
+	expect_stat(story, "resumes", "0");
+	expect_stat(story, "probes_pending", "0");
+	sleep_as_machine(60000);
+	put_clock_forward(WAKES_LOOK_MS);
+	turn_for(story->base, 3);
+	expect_stat(story, "resumes", "1");
+	expect_stat(story, "probes_pending", "1");
+	put_clock_forward(WAKES_LOOK_MS);
+	turn_for(story->base, 3);
+	expect_stat(story, "resumes", "1");
+	story_free(story);
+}
+
+static void agent_verifies_all_nodes_after_it_was_stopped(void **state)
+{
+	struct story *story = story_with_bob();
+
+	(void)state;
+	put_clock_forward(WAKES_LOOK_MS + WAKES_LATE_MS + 100);
+	turn_for(story->base, 3);
+	expect_stat(story, "resumes", "1");
+	expect_stat(story, "probes_pending", "1");
+	story_free(story);
+}
+
+// Without peers nobody looks at the clocks, for that would wake the machine.
+static void agent_sleeps_on_when_there_is_nobody_to_verify(void **state)
+{
+	struct story *story = story_new();
+
+	(void)state;
+	say(story, LINK_BROWSING, NULL);
+	say(story, LINK_SEEN, "bob");
+	say(story, LINK_GONE, "bob"); // never resolved
+	put_clock_forward(3600000);
+	sleep_as_machine(3600000);
+	turn_for(story->base, 3);
+	expect_stat(story, "resumes", "0");
+	story_free(story);
+}
+
+static void agent_counts_why_nodes_went_down(void **state)
+{
+	struct story *story = story_with_bob();
+	struct talker *talker = story_client(story);
+
+	(void)state;
+	say(story, LINK_GONE, "bob");
+	for (unsigned i = 0; i < 9; i++) {
+		turn_for(story->base, 3);
+		put_clock_forward(500);
+	}
+	expect_stat(story, "peers", "0");
+	assert_int_equal(
+		atoi(stat_of(talker, "downs_refused")) + atoi(stat_of(talker, "downs_silent")), 1);
+	say(story, LINK_SEEN, "bob");
+	say(story, LINK_RESOLVED, "bob");
+	register_node(talker, (struct node){.name = "bob@b.home"});
+	expect_stat(story, "downs_replaced", "1");
+	expect_stat(story, "downs_withdrawn", "0");
+	talker_free(talker);
+	story_free(story);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(agent_verifies_all_nodes_after_a_sleep_of_the_machine),
+		cmocka_unit_test(agent_verifies_all_nodes_after_it_was_stopped),
+		cmocka_unit_test(agent_sleeps_on_when_there_is_nobody_to_verify),
+		cmocka_unit_test(agent_counts_why_nodes_went_down),
+	};
+
+	return cmocka_run_group_tests_name("resume", tests, NULL, NULL);
+}
