@@ -85,6 +85,7 @@ void report_send(struct agent *agent, struct session *session, uint32_t id)
 	add(&report, "peers=%u", peers_count(agent->peers));
 	add(&report, "peers_max=%d", AGENT_PEERS_MAX);
 	add(&report, "instances=%u", peers_instances(agent->peers));
+	add(&report, "instances_unheard=%u", peers_unheard(agent->peers));
 	add(&report, "instances_dropped=%u", agent->lan.dropped);
 	add(&report, "downs_refused=%u", agent->downs.n[LIVENESS_REFUSING]);
 	add(&report, "downs_silent=%u", agent->downs.n[LIVENESS_SILENCE]);

@@ -468,3 +468,14 @@ uint32_t peers_instances(const struct peers *peers)
 {
 	return HASH_COUNT(peers->claims);
 }
+
+uint32_t peers_unheard(const struct peers *peers)
+{
+	const struct claim *claim;
+	uint32_t n = 0;
+
+	for (claim = peers->claims; claim != NULL; claim = claim->hh.next) {
+		n += claim->liveness.is_advertised ? 0 : 1;
+	}
+	return n;
+}

@@ -172,3 +172,5 @@ struct order *peers_order(struct peers *peers);
 uint32_t peers_count(const struct peers *peers);
 // Instances seen now, on any interface: what the TTL is computed from.
 uint32_t peers_instances(const struct peers *peers);
+// Of these, the ones that are not in Avahi's cache, and known to live otherwise. Walks over all.
+uint32_t peers_unheard(const struct peers *peers);

@@ -206,7 +206,7 @@ class Host(AgentHost):
         else at once. Bus and Avahi run on; an Avahi that the test has ended is started again."""
         mine = [p for p in self.processes if p.alive and p not in (self.bus, self.avahi)]
         for process in mine:
-            process.signal(signal.SIGCONT)
+            process.thaw()
             if process not in self.agents:
                 process.kill()
         for process in mine:
@@ -221,6 +221,7 @@ class Lab:
     def __init__(self, keep_logs=False):
         self.keep_logs = keep_logs
         self.members = []
+        self.is_dropping = False
 
     def __enter__(self):
         for name in ("unshare", "nsenter", "mount", "ip", "hostname"):
@@ -279,8 +280,33 @@ class Lab:
             host.wait_for_avahi()
         return added
 
+    def drop(self, *rules):
+        """Have the bridge drop what these nftables rules name, in place of what it dropped before; none:
+        nothing. A rule sees what comes in at a port, iifname "to-NAME", before anybody else does.
+
+        Raises LabUnavailable where the kernel has no nftables for bridges.
+        """
+        table = ["table bridge lab {", "chain in {", "type filter hook prerouting priority -300;"]
+        table += [f"{rule} drop" for rule in rules] + ["}", "}"]
+        script = ["table bridge lab", "delete table bridge lab", *(table if rules else [])]
+        done = subprocess.run(
+            [*self.outer.enter(pid_namespace=False), tool("nft"), "-f", "-"],
+            input="\n".join(script) + "\n", capture_output=True, text=True, timeout=15, env=clean_environment("/"), cwd="/",
+        )  # fmt: skip
+        if done.returncode != 0:
+            raise LabUnavailable(f"nft: {done.stderr.strip()}")
+        self.is_dropping = bool(rules)
+
+    def cut_power(self, host):
+        """End a host with all that runs on it; nobody says good-bye, and it is not a member any more."""
+        host.link(up=False)
+        self.members.remove(host)
+        host.close()
+
     def quiesce(self):
         """Between two tests: see Host.quiesce."""
+        if self.is_dropping:
+            self.drop()
         with ThreadPoolExecutor() as pool:
             list(pool.map(Host.quiesce, self.members))
 

@@ -18,12 +18,14 @@ UNREACHABLE = 3  # exit code of the command line when no agent answers
 COOKIE = "epmdns-lab"
 
 
+TREE = Path(__file__).resolve().parents[2]
+
+
 class Product:
     """Where the built programs are: $EPMDNS_BUILD_DIR, else build/ in the source tree."""
 
     def __init__(self):
-        tree = Path(__file__).resolve().parents[2]
-        self.build = Path(os.environ.get("EPMDNS_BUILD_DIR") or tree / "build").resolve()
+        self.build = Path(os.environ.get("EPMDNS_BUILD_DIR") or TREE / "build").resolve()
         self.daemon = self.build / "agent/epmdnsd"
         self.discovery = self.build / "agent/epmdns-discovery"
         self.cli = self.build / "agent/epmdns"
@@ -144,6 +146,18 @@ class AgentHost(Namespace):
         watch = Watch(self, *args)
         watch.wait("ready")
         return watch
+
+    def status(self):
+        """What `epmdns status` says: {key: value}."""
+        return json.loads(self.epmdns("status", "--json", check=False).stdout)
+
+    def start_listeners(self, domain, number, first=0):
+        """Register so many nodes that listen and say nothing, nFIRST@HOST.DOMAIN and on. Return: their names."""
+        host = f"{self.name}.{domain}"
+        argv = ["/usr/bin/python3", "-B", TREE / "tests/lib/epmdns_nodes.py", host, first, number]
+        nodes = self.spawn(argv, name="nodes")
+        wait_until(lambda: "ready" in nodes.output, 30, f"nodes on {self.name}")
+        return [f"n{n}@{host}" for n in range(first, first + number)]
 
     def start_vm(self, label, *args, env=None, under=()):
         """Start an Erlang VM that has what args say: a name or none, epmdns or not.

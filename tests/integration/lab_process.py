@@ -128,6 +128,11 @@ class Process:
             except ProcessLookupError:
                 pass
 
+    def thaw(self):
+        """Go on after SIGSTOP. nsenter, which waits for the program, has stopped itself with it."""
+        self.signal(signal.SIGCONT)
+        self.popen.send_signal(signal.SIGCONT)
+
     def wait(self, timeout=10.0):
         """Wait for the end. Return: the exit code, or minus the number of the signal that killed it."""
         code = self.popen.wait(timeout)

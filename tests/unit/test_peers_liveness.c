@@ -49,6 +49,7 @@ static void peers_stay_up_when_their_own_responder_advertises_them(void **state)
 	w.log[0] = '\0';
 	judge(&w, "A", LIVENESS_ADVERTISED);
 	expect(&w, "ask"); // so that Avahi hears of it again
+	assert_int_equal(peers_unheard(w.peers), 1);
 	wait_ms(&w, LIVENESS_AGAIN_MS);
 	expect(&w, "probe A at 10.0.0.1:4000");
 	judge(&w, "A", LIVENESS_ADVERTISED);
@@ -60,6 +61,7 @@ static void peers_stay_up_when_their_own_responder_advertises_them(void **state)
 	expect(&w, "probe A at 10.0.0.1:4000");
 	see(&w, "A", ETH4);
 	expect(&w, "");
+	assert_int_equal(peers_unheard(w.peers), 0);
 	assert_true(peers_deadline_ms(w.peers) == LIVENESS_NEVER);
 
 	// From unconfirmed, too: its agent is back, but the network is slow to tell.
