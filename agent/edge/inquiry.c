@@ -273,11 +273,8 @@ struct inquiry *inquiry_new(struct event_base *base, const struct inquiry_ops *o
 	return inquiry;
 }
 
-void inquiry_free(struct inquiry *inquiry)
+void inquiry_rest(struct inquiry *inquiry)
 {
-	if (inquiry == NULL) {
-		return;
-	}
 	for (unsigned family = 0; family < FAMILIES; family++) {
 		for (unsigned i = 0; i < INQUIRY_SOCKETS; i++) {
 			struct inquiry_socket *at = &inquiry->sockets[family][i];
@@ -285,8 +282,16 @@ void inquiry_free(struct inquiry *inquiry)
 			if (at->fd >= 0) {
 				event_free(at->event);
 				close(at->fd);
+				at->fd = -1;
 			}
 		}
 	}
-	free(inquiry);
+}
+
+void inquiry_free(struct inquiry *inquiry)
+{
+	if (inquiry != NULL) {
+		inquiry_rest(inquiry);
+		free(inquiry);
+	}
 }

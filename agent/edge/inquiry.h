@@ -40,3 +40,5 @@ void inquiry_free(struct inquiry *inquiry);
  */
 void inquiry_send(struct inquiry *inquiry, const struct peers_address *target, int32_t ifindex,
 		  unsigned turn, const uint8_t *packet, size_t n);
+// inquiry_rest(): close all sockets until the next question; not from inside an op.
+void inquiry_rest(struct inquiry *inquiry);

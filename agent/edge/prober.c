@@ -75,9 +75,7 @@ static void finish(struct probe *probe, enum liveness_verdict verdict)
 	DL_DELETE(prober->running, probe);
 	prober->n_running--;
 	free_probe(probe);
-	if (prober->n_queued > 0) {
-		pump_in(prober, 0);
-	}
+	pump_in(prober, 0);
 	prober->ops->on_judged(prober->user, &ticket, verdict);
 }
 
@@ -130,10 +128,30 @@ static void act(struct probe *probe, unsigned actions)
 	}
 }
 
+static bool is_same_address(const struct peers_address *a, const struct peers_address *b)
+{
+	return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
+}
+
+// The host of this probe has answered: it is there for all of its nodes.
+static void note_heard(struct probe *probe)
+{
+	struct probe *other;
+
+	DL_FOREACH (probe->prober->running, other) {
+		if (other != probe && is_same_address(&other->address, &probe->address)) {
+			verification_heard(&other->verification);
+		}
+	}
+}
+
 static void on_knocked(void *user, enum liveness_verdict verdict)
 {
 	struct probe *probe = user;
 
+	if (verdict != LIVENESS_SILENT) {
+		note_heard(probe);
+	}
 	act(probe, verification_connected(&probe->verification, verdict));
 }
 
@@ -144,11 +162,6 @@ static void on_timer(evutil_socket_t fd, short what, void *user)
 	(void)fd;
 	(void)what;
 	act(probe, verification_tick(&probe->verification, clock_now_ms()));
-}
-
-static bool is_same_address(const struct peers_address *a, const struct peers_address *b)
-{
-	return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
 }
 
 /*
@@ -172,6 +185,7 @@ static void on_packet(void *user, const struct peers_address *from, bool is_from
 		}
 		reply = mdns_read(&question, packet, n, &port);
 		if (reply != MDNS_NO_REPLY) {
+			note_heard(probe);
 			act(probe,
 			    verification_answered(&probe->verification,
 						  reply == MDNS_ADVERTISED && port == probe->port));
@@ -273,6 +287,9 @@ static void on_pump(evutil_socket_t fd, short what, void *user)
 		} else if (ms < least_ms) {
 			least_ms = ms;
 		}
+	}
+	if (prober_pending(prober) == 0) {
+		inquiry_rest(prober->inquiry); // no port is open for longer than needed
 	}
 	if (least_ms != UINT64_MAX && !event_pending(prober->pump, EV_TIMEOUT, NULL)) {
 		pump_in(prober, least_ms);

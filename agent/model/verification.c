@@ -72,6 +72,13 @@ unsigned verification_begin(struct verification *verification, bool must_connect
 	       (must_connect ? connect_now(verification) : 0);
 }
 
+// A host that answers others is there, and what it says of this one was lost.
+static bool is_worth_another_round(const struct verification *verification)
+{
+	return verification->is_heard && !verification->is_advertised &&
+	       !verification->is_connected && verification->n_rounds + 1 < VERIFICATION_ROUNDS;
+}
+
 unsigned verification_tick(struct verification *verification, uint64_t now_ms)
 {
 	unsigned actions = 0;
@@ -81,6 +88,13 @@ unsigned verification_tick(struct verification *verification, uint64_t now_ms)
 		verification->began_ms += now_ms - verification->deadline_ms;
 	}
 	age_ms = now_ms - verification->began_ms;
+	if (age_ms >= VERIFICATION_MS && is_worth_another_round(verification)) {
+		verification->n_rounds++;
+		verification->n_questions = 0;
+		verification->is_heard = false;
+		verification->began_ms = now_ms;
+		age_ms = 0;
+	}
 	if (age_ms >= VERIFICATION_MS) {
 		return decide(verification, true);
 	}
@@ -115,6 +129,11 @@ unsigned verification_answered(struct verification *verification, bool is_advert
 		plan(verification);
 	}
 	return done != 0 ? done : connect_now(verification);
+}
+
+void verification_heard(struct verification *verification)
+{
+	verification->is_heard = true;
 }
 
 unsigned verification_unheard(struct verification *verification)

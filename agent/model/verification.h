@@ -5,7 +5,9 @@
  * One verification of one service instance: what to send when, and what the answers come to. Its
  * host's mDNS responder is asked whether it still advertises the instance, and its port whether
  * somebody listens; both again and again, since packets get lost and ARP asks once a second only.
- * Pure: the time (CLOCK_MONOTONIC, ms) is passed in, packets and sockets are others' business.
+ * Silence says something of a host, not of one of its nodes: while its host answers others, it is
+ * asked on. Pure: the time (CLOCK_MONOTONIC, ms) is passed in, packets and sockets are others'
+ * business.
  */
 #pragma once
 
@@ -19,6 +21,7 @@
 #define VERIFICATION_ASK_MS 300        // then all of the network is asked …
 #define VERIFICATION_ASK_SPREAD_MS 500 // … later by up to this, for others will ask as well
 #define VERIFICATION_QUESTIONS 11
+#define VERIFICATION_ROUNDS 4     // at most, while its host answers others
 #define VERIFICATION_LATE_MS 1000 // a tick later than that: we were stopped, and nobody was asked
 
 // What the caller is to do, or'ed together.
@@ -33,12 +36,14 @@ struct verification {
 	uint64_t began_ms;
 	uint64_t deadline_ms; // call verification_tick() then
 	uint16_t ask_ms;      // since it began
-	uint8_t n_questions;  // put so far
+	uint8_t n_questions;  // put so far, in this round
+	uint8_t n_rounds;     // over
 	uint8_t connected;    // enum liveness_verdict, once is_connected
 	bool must_connect : 1;
 	bool is_connecting : 1; // or has been
 	bool is_connected : 1;
 	bool is_asked : 1;
+	bool is_heard : 1;      // its host has answered another question, in this round
 	bool is_advertised : 1; // its responder says so
 	bool is_disowned : 1;   // its host says that it is not, or that nobody there could say
 	uint8_t verdict;        // enum liveness_verdict, once it is done
@@ -56,4 +61,6 @@ unsigned verification_tick(struct verification *verification, uint64_t now_ms);
 unsigned verification_answered(struct verification *verification, bool is_advertised);
 // No responder runs on its host.
 unsigned verification_unheard(struct verification *verification);
+// Its host has answered a question about another instance.
+void verification_heard(struct verification *verification);
 unsigned verification_connected(struct verification *verification, enum liveness_verdict verdict);

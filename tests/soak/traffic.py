@@ -10,8 +10,9 @@ import subprocess
 import sys
 import time
 
-from lab_process import tool
 from soaklab import Lab, Party, say
+
+from lab_process import tool
 
 COUNTERS = {"mdns": "udp dport 5353", "unicast mdns": "udp sport 5353 udp dport != 5353", "arp": "ether type arp",
             "tcp": "meta l4proto tcp", "all": ""}  # fmt: skip

@@ -222,6 +222,44 @@ static void verification_believes_its_responder_when_its_port_is_silent_to_the_e
 	expect(&story, "4000 advertised");
 }
 
+// Of the many nodes of a host whose refreshes were lost, one has all of its own packets lost, too.
+static void verification_goes_on_while_its_host_answers_others(void **state)
+{
+	struct story story;
+
+	(void)state;
+	begin(&story, false);
+	for (uint64_t round = 1; round < VERIFICATION_ROUNDS; round++) {
+		verification_heard(&story.verification);
+		story.log[0] = '\0';
+		pass(&story, round * VERIFICATION_MS);
+		assert_false(story.is_done);
+	}
+	story.log[0] = '\0';
+	answer(&story, true);
+	expect(&story, "12000 advertised");
+
+	begin(&story, false);
+	for (uint64_t round = 1; round <= VERIFICATION_ROUNDS; round++) {
+		verification_heard(&story.verification);
+		story.log[0] = '\0';
+		pass(&story, round * VERIFICATION_MS);
+	}
+	assert_true(story.is_done); // for there is an end to everything
+	assert_int_equal(story.verification.verdict, LIVENESS_SILENT);
+
+	begin(&story, false);
+	verification_heard(&story.verification);
+	pass(&story, VERIFICATION_MS);
+	story.log[0] = '\0';
+	pass(&story, 2 * VERIFICATION_MS - 1);
+	expect(&story, "4100 question, 4250 question, 4500 question, 4750 question, "
+		       "5000 question, 5500 question, 6000 question, 6500 question, "
+		       "7000 question, 7500 question");
+	pass(&story, 2 * VERIFICATION_MS);
+	expect(&story, "8000 silent"); // its host has fallen silent as well
+}
+
 // As when this process was stopped: nobody was asked in that time.
 static void verification_takes_no_time_for_silence_in_which_it_did_not_ask(void **state)
 {
@@ -282,6 +320,7 @@ int main(void)
 			verification_believes_the_port_alone_when_a_connect_is_what_matters),
 		cmocka_unit_test(
 			verification_believes_its_responder_when_its_port_is_silent_to_the_end),
+		cmocka_unit_test(verification_goes_on_while_its_host_answers_others),
 		cmocka_unit_test(verification_takes_no_time_for_silence_in_which_it_did_not_ask),
 		cmocka_unit_test(verification_puts_one_question_when_several_are_overdue),
 		cmocka_unit_test(verification_spreads_its_question_to_all),

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,28 +65,28 @@ static int received_ttl; // 0: as it is
 ssize_t sendto(int fd, const void *p, size_t n, int flags, __CONST_SOCKADDR_ARG address,
 	       socklen_t len)
 {
-	struct sockaddr_in to;
+	struct sockaddr_in6 to; // which has its port at the same place as IPv4
 
-	memcpy(&to, *(const void *const *)(const void *)&address, sizeof(to));
-	assert_int_equal(ntohs(to.sin_port), MDNS_PORT);
+	assert_true(len <= sizeof(to));
+	memcpy(&to, *(const void *const *)(const void *)&address, len);
+	assert_int_equal(ntohs(to.sin6_port), MDNS_PORT);
 	n_questions++;
-	if (responder_port == 0 || to.sin_family != AF_INET) {
+	if (responder_port == 0) {
 		return (ssize_t)n;
 	}
-	to.sin_port = htons(responder_port);
+	to.sin6_port = htons(responder_port);
 	return syscall(SYS_sendto, fd, p, n, flags, &to, len);
 }
 
 ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 {
 	ssize_t n = syscall(SYS_recvmsg, fd, msg, flags);
-	struct sockaddr_in *from = msg->msg_name;
+	struct sockaddr_in6 *from = msg->msg_name;
 
-	if (n >= 0 && from != NULL && from->sin_family == AF_INET &&
-	    ntohs(from->sin_port) == responder_port) {
+	if (n >= 0 && from != NULL && ntohs(from->sin6_port) == responder_port) {
 		struct cmsghdr *control = CMSG_FIRSTHDR(msg);
 
-		from->sin_port = htons(MDNS_PORT);
+		from->sin6_port = htons(MDNS_PORT);
 		if (received_ttl != 0 && control != NULL && control->cmsg_type == IP_TTL) {
 			memcpy(CMSG_DATA(control), &received_ttl, sizeof(received_ttl));
 		}
@@ -448,46 +449,63 @@ static void prober_judges_every_probe_once_when_the_queue_overflows(void **state
 	story_free(story);
 }
 
-// A responder on all of 127/8.
+// A responder on all of 127/8, or on ::1. Return: -1 without IPv6.
+static int open_responder_of(int family)
+{
+	struct sockaddr_in6 address = {.sin6_family = (sa_family_t)family};
+	socklen_t len = family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(address);
+	int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (family == AF_INET6) {
+		address.sin6_addr = in6addr_loopback;
+	}
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) < 0) {
+		return -1;
+	}
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+	responder_port = ntohs(address.sin6_port);
+	return fd;
+}
+
 static int open_responder(void)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET};
-	socklen_t len = sizeof(address);
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-	responder_port = ntohs(address.sin_port);
-	return fd;
+	return open_responder_of(AF_INET);
 }
 
 // What was asked, by whom.
 struct asked {
 	uint8_t packet[MDNS_QUESTION_MAX];
 	ssize_t n;
-	struct sockaddr_in by;
+	struct sockaddr_in6 by;
+	socklen_t by_len;
 	uint16_t id;
 };
 
 static bool receive_question(int fd, struct asked *asked)
 {
-	socklen_t len = sizeof(asked->by);
-
+	asked->by_len = sizeof(asked->by);
 	asked->n = recvfrom(fd, asked->packet, sizeof(asked->packet), 0,
-			    (struct sockaddr *)&asked->by, &len);
+			    (struct sockaddr *)&asked->by, &asked->by_len);
 	asked->id = (uint16_t)(asked->packet[0] << 8 | asked->packet[1]);
 	return asked->n > 0;
+}
+
+static void tell_about(int fd, const struct asked *asked, const struct mdns_story *told,
+		       const uint8_t *address, uint8_t len)
+{
+	struct mdns_question question = {
+		.id = asked->id, .instance = "x", .address = address, .len = len};
+	uint8_t packet[MDNS_REPLY_MAX];
+	size_t n = mdns_tell(&question, told, packet);
+
+	assert_int_equal(syscall(SYS_sendto, fd, packet, n, 0, &asked->by, asked->by_len), n);
 }
 
 static void tell(int fd, const struct asked *asked, const struct mdns_story *told, uint8_t host)
 {
 	const uint8_t address[] = {127, 0, 0, host};
-	struct mdns_question question = {
-		.id = asked->id, .instance = "x", .address = address, .len = 4};
-	uint8_t packet[MDNS_REPLY_MAX];
-	size_t n = mdns_tell(&question, told, packet);
 
-	assert_int_equal(syscall(SYS_sendto, fd, packet, n, 0, &asked->by, sizeof(asked->by)), n);
+	tell_about(fd, asked, told, address, 4);
 }
 
 static void prober_takes_the_word_of_a_responder(void **state)
@@ -530,6 +548,101 @@ static void prober_takes_the_word_of_a_responder(void **state)
 	}
 }
 
+static void prober_asks_over_ipv6_too(void **state)
+{
+	struct peers_ticket ticket = {.id = 26, .instance = "x"};
+	struct peers_address address = {.len = 16, .bytes = {[15] = 1}};
+	struct story *story = story_new();
+	int responder = open_responder_of(AF_INET6);
+	struct mdns_story told = {.port = 4711};
+	struct asked asked;
+
+	(void)state;
+	connect_error = EHOSTUNREACH;
+	if (responder >= 0) {
+		prober_ask(story->prober, &ticket, &address, 1, 4711);
+		turn_until(story->base, receive_question(responder, &asked));
+		tell_about(responder, &asked, &told, address.bytes, 16);
+		expect_verdict(story, 0, 26, LIVENESS_ADVERTISED);
+		// And where nobody is there to be asked.
+		close(responder);
+		connect_error = ECONNREFUSED;
+		prober_ask(story->prober, &ticket, &address, 1, 4712);
+		expect_verdict(story, 1, 26, LIVENESS_REFUSED);
+		assert_int_equal(n_questions, 2);
+	}
+	story_free(story);
+}
+
+static void prober_asks_on_while_the_host_answers_others(void **state)
+{
+	struct story *story = story_new();
+	int responder = open_responder();
+	struct mdns_story told = {.port = 4713};
+	struct asked asked[3];
+
+	(void)state;
+	connect_error = EHOSTUNREACH;
+	ask_how(story, 31, 1, 4712, false);
+	ask_how(story, 32, 1, 4713, false);
+	ask_how(story, 33, 2, 4714, false); // another host
+	for (unsigned i = 0; i < 3; i++) {
+		turn_until(story->base, receive_question(responder, &asked[i]));
+	}
+	tell(responder, &asked[1], &told, 1);
+	expect_verdict(story, 0, 32, LIVENESS_ADVERTISED);
+	while (story->n_judged < 2) {
+		put_clock_forward(100);
+		turn_for(story->base, 1);
+	}
+	expect_verdict(story, 1, 33, LIVENESS_SILENT);
+	for (unsigned i = 0; i < 15; i++) {
+		put_clock_forward(200);
+		turn_for(story->base, 1);
+	}
+	assert_int_equal(story->n_judged, 2);
+	while (story->n_judged < 3) {
+		put_clock_forward(100);
+		turn_for(story->base, 1);
+	}
+	expect_verdict(story, 2, 31, LIVENESS_SILENT);
+	close(responder);
+	story_free(story);
+}
+
+static unsigned count_descriptors(void)
+{
+	unsigned n = 0;
+
+	for (int fd = 0; fd < 1024; fd++) {
+		n += fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
+	}
+	return n;
+}
+
+static void prober_keeps_no_port_open_when_it_has_nothing_to_ask(void **state)
+{
+	struct story *story = story_new();
+	int responder = open_responder();
+	unsigned n_before = count_descriptors();
+	struct mdns_story told = {.port = 4711};
+	struct asked asked;
+
+	(void)state;
+	connect_error = EHOSTUNREACH;
+	for (unsigned i = 0; i < 3; i++) {
+		put_clock_forward(PROBER_PER_TARGET_MS);
+		ask_how(story, 27 + i, 1, 4711, false);
+		turn_until(story->base, receive_question(responder, &asked));
+		assert_in_range(count_descriptors(), n_before + 1, n_before + INQUIRY_SOCKETS);
+		tell(responder, &asked, &told, 1);
+		expect_verdict(story, i, 27 + i, LIVENESS_ADVERTISED);
+		turn_until(story->base, count_descriptors() == n_before);
+	}
+	close(responder);
+	story_free(story);
+}
+
 static void prober_takes_no_reply_but_to_its_own_question(void **state)
 {
 	struct story *story = story_new();
@@ -548,7 +661,7 @@ static void prober_takes_no_reply_but_to_its_own_question(void **state)
 	tell(responder, &asked, &told, 2); // about another address
 	tell(stranger, &asked, &told, 1);  // from another port
 	received_ttl = 64;
-	assert_int_equal(syscall(SYS_sendto, responder, "x", 1, 0, &asked.by, sizeof(asked.by)), 1);
+	assert_int_equal(syscall(SYS_sendto, responder, "x", 1, 0, &asked.by, asked.by_len), 1);
 	turn_for(story->base, 20);
 	assert_int_equal(story->n_judged, 0);
 	received_ttl = 0;
@@ -683,6 +796,9 @@ int main(void)
 		cmocka_unit_test(prober_asks_only_so_many_at_once),
 		cmocka_unit_test(prober_judges_every_probe_once_when_the_queue_overflows),
 		cmocka_unit_test(prober_takes_the_word_of_a_responder),
+		cmocka_unit_test(prober_asks_over_ipv6_too),
+		cmocka_unit_test(prober_asks_on_while_the_host_answers_others),
+		cmocka_unit_test(prober_keeps_no_port_open_when_it_has_nothing_to_ask),
 		cmocka_unit_test(prober_takes_no_reply_but_to_its_own_question),
 		cmocka_unit_test(prober_takes_a_reply_from_another_address_of_the_link_only),
 		cmocka_unit_test(prober_lets_the_port_decide_when_nobody_is_there_to_be_asked),
