@@ -21,6 +21,8 @@
 #define LINK_IFNAME_MAX 16    // IFNAMSIZ
 #define LINK_FD 3             // the child's end of the socketpair
 #define LINK_INTERFACES_MAX 8 // that can be named by option
+#define LINK_PATTERNS_MAX 32  // of interfaces to ignore, likewise
+#define LINK_PATTERN_MAX 63   // bytes of each
 /*
  * Nodes are let in to be published up to so many instances. Avahi has 1024 objects for a client:
  * the rest is for what is replaced and not yet withdrawn.
@@ -38,8 +40,11 @@ enum link_op {
 	LINK_UNRESOLVED, // ref: resolving failed
 	LINK_PUBLISHED,  // ref.instance: its records are announced
 	LINK_REFUSED,    // ref.instance, text: Avahi refuses to publish it
-	LINK_LOST, // all refs: Avahi, the bus or the browser went away; nothing is known until
-		   // BROWSING
+	LINK_LOST,   // all refs: Avahi, the bus or the browser went away; nothing is known until
+		     // BROWSING
+	LINK_AGAIN,  // ref: its host says that it is there, though nothing is new for Avahi
+	LINK_CUT,    // ref.ifindex: it has no carrier (any more), or is gone; may be repeated
+	LINK_MENDED, // ref.ifindex: it has its carrier back, or other addresses
 	// front to child
 	LINK_RESET = 32, // forget what was to be published; all entries follow, then LINK_END
 	LINK_PUBLISH,    // ref.instance, cluster, port, ttl_s, txt: publish, or change the TTL in

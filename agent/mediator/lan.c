@@ -83,7 +83,11 @@ static bool is_on_link(void *user, const uint8_t *address, uint8_t len)
 {
 	struct agent *agent = user;
 
-	return hostif_is_on_link(&agent->hostif, address, len, clock_now_ms());
+	uint64_t now_ms = clock_now_ms();
+
+	// Every host with containers has one and the same bridge address; it is not that of a peer.
+	return hostif_is_on_link(&agent->hostif, address, len, now_ms) &&
+	       !hostif_is_own(&agent->hostif, address, len, now_ms);
 }
 
 const struct peers_ops lan_peers_ops = {
@@ -215,6 +219,17 @@ static void on_message(void *user, const struct link_msg *msg)
 		break;
 	case LINK_LOST:
 		go_dark(agent, now_ms);
+		break;
+	case LINK_AGAIN:
+		peers_again(agent->peers, msg->ref.instance, where, now_ms);
+		break;
+	case LINK_CUT:
+		hostif_fini(&agent->hostif); // what it remembers is of before
+		peers_cut(agent->peers, msg->ref.ifindex, now_ms);
+		break;
+	case LINK_MENDED:
+		hostif_fini(&agent->hostif);
+		peers_mended(agent->peers, msg->ref.ifindex, now_ms);
 		break;
 	case LINK_SEEN:
 		if (!peers_seen(agent->peers, msg->ref.instance, where, now_ms)) {

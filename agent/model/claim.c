@@ -202,10 +202,10 @@ static void add_only(const struct claim *claim, const struct claim_policy *polic
 	const struct sighting *sighting = sightings_find(sightings, bytes, out->len);
 	struct claim_address address = {.bytes = bytes};
 
-	if (sighting_is_absurd(bytes, out->len)) {
+	if (sighting_is_absurd(bytes, out->len) || (sighting != NULL && sighting->is_cut)) {
 		return;
 	}
-	address.is_on_link = (sighting != NULL && sighting_rank(sighting) != SIGHTING_OFF_LINK) ||
+	address.is_on_link = (sighting != NULL && sighting_rank(sighting) < SIGHTING_OFF_LINK) ||
 			     policy->is_on_link(policy->user, bytes, out->len);
 	if (!address.is_on_link && (sighting == NULL || !is_off_link_fine)) {
 		return;

@@ -126,6 +126,14 @@ bool peers_seen(struct peers *peers, const char *instance, struct peers_where wh
 	return is_kept;
 }
 
+// It is heard on a link without carrier and nowhere else: not there, but Avahi may still have it.
+static void cut_off(struct peers *peers, struct claim *claim, uint64_t now_ms)
+{
+	claim->id = ++peers->next_id; // what a probe says that is under way is of before
+	liveness_judged(&claim->liveness, LIVENESS_REFUSED, now_ms);
+	schedule_update(&peers->world.schedule, claim);
+}
+
 // It is not heard there any more. Its end is verified, unless another is in its place.
 void peers_gone(struct peers *peers, const char *instance, struct peers_where where,
 		uint64_t now_ms)
@@ -143,7 +151,9 @@ void peers_gone(struct peers *peers, const char *instance, struct peers_where wh
 		}
 		return;
 	}
-	if (contest_is_superseded(peer_entry_of(claim->peer)->claims, claim)) {
+	if (sightings_is_cut_off(&claim->sightings)) {
+		cut_off(peers, claim, now_ms);
+	} else if (contest_is_superseded(peer_entry_of(claim->peer)->claims, claim)) {
 		if (is_last) {
 			liveness_superseded(&claim->liveness);
 		}
@@ -152,6 +162,21 @@ void peers_gone(struct peers *peers, const char *instance, struct peers_where wh
 	} else if (!sightings_is_fresh(&claim->sightings, claim_address_len(claim))) {
 		// No address vouched for is left; its responder can vouch for the one asked.
 		peer_act(&peers->world, claim, liveness_doubted(&claim->liveness, false));
+	}
+	settle(peers, peer_entry_of(claim->peer), now_ms);
+}
+
+void peers_again(struct peers *peers, const char *instance, struct peers_where where,
+		 uint64_t now_ms)
+{
+	struct claim *claim = find_claim(peers, instance);
+
+	if (claim == NULL || claim->peer == NULL || !sightings_is_seen(&claim->sightings, where)) {
+		return;
+	}
+	peer_resolve(&peers->world, claim);
+	if (claim->liveness.state == LIVENESS_DOWN) {
+		peer_doubt(&peers->world, claim);
 	}
 	settle(peers, peer_entry_of(claim->peer), now_ms);
 }
@@ -289,10 +314,18 @@ const char *peers_resolved(struct peers *peers, const char *instance, struct pee
 	return problem;
 }
 
+static void settle_all(struct peers *peers, uint64_t now_ms)
+{
+	struct peer_entry *entry, *next;
+
+	HASH_ITER (hh, peers->by_name, entry, next) {
+		settle(peers, entry, now_ms);
+	}
+}
+
 void peers_outage(struct peers *peers, uint64_t now_ms)
 {
 	struct claim *claim, *next_claim;
-	struct peer_entry *entry, *next_entry;
 
 	HASH_ITER (hh, peers->claims, claim, next_claim) {
 		if (claim->peer == NULL) {
@@ -303,9 +336,42 @@ void peers_outage(struct peers *peers, uint64_t now_ms)
 		liveness_outage(&claim->liveness);
 		schedule_update(&peers->world.schedule, claim);
 	}
-	HASH_ITER (hh, peers->by_name, entry, next_entry) {
-		settle(peers, entry, now_ms);
+	settle_all(peers, now_ms);
+}
+
+void peers_cut(struct peers *peers, int32_t ifindex, uint64_t now_ms)
+{
+	struct claim *claim, *next;
+
+	// First, that what is told of their end still has the addresses.
+	HASH_ITER (hh, peers->claims, claim, next) {
+		if (claim->peer != NULL && sightings_depend_on(&claim->sightings, ifindex)) {
+			cut_off(peers, claim, now_ms);
+		}
 	}
+	settle_all(peers, now_ms);
+	HASH_ITER (hh, peers->claims, claim, next) {
+		sightings_cut(&claim->sightings, ifindex);
+	}
+	settle_all(peers, now_ms);
+}
+
+void peers_mended(struct peers *peers, int32_t ifindex, uint64_t now_ms)
+{
+	struct claim *claim, *next;
+
+	HASH_ITER (hh, peers->claims, claim, next) {
+		bool was_cut = sightings_mend(&claim->sightings, ifindex);
+
+		if (!sightings_is_at(&claim->sightings, ifindex)) {
+			continue;
+		}
+		peer_resolve(&peers->world, claim);
+		if (was_cut && claim->peer != NULL && claim->liveness.state == LIVENESS_DOWN) {
+			peer_doubt(&peers->world, claim);
+		}
+	}
+	settle_all(peers, now_ms);
 }
 
 void peers_resumed(struct peers *peers, uint64_t now_ms)

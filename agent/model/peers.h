@@ -126,6 +126,9 @@ bool peers_seen(struct peers *peers, const char *instance, struct peers_where wh
 		uint64_t now_ms);
 void peers_gone(struct peers *peers, const char *instance, struct peers_where where,
 		uint64_t now_ms);
+// peers_again(): its host has told of it once more, as after a change of its address.
+void peers_again(struct peers *peers, const char *instance, struct peers_where where,
+		 uint64_t now_ms);
 /*
  * peers_resolved(): what was resolved where an instance is seen. Return: NULL, or why it is ignored
  * (a constant string); what was known stays, and a sighting that was unknown is forgotten.
@@ -139,6 +142,18 @@ const char *peers_resolved(struct peers *peers, const char *instance, struct pee
 void peers_outage(struct peers *peers, uint64_t now_ms);
 // The browser runs again: what is not seen again soon is verified.
 void peers_resumed(struct peers *peers, uint64_t now_ms);
+/*
+ * peers_cut(): a link of ours has lost its carrier. Who was heard there alone is down at once,
+ * without asking: it cannot be reached, and no answer would come. Who is heard elsewhere, too,
+ * stays.
+ */
+void peers_cut(struct peers *peers, int32_t ifindex, uint64_t now_ms);
+/*
+ * peers_mended(): it has its carrier back, or our addresses there are others. All that is heard
+ * there is resolved anew, and who was cut off is up when it answers: Avahi says nothing of what it
+ * still has in its cache, be it there or not.
+ */
+void peers_mended(struct peers *peers, int32_t ifindex, uint64_t now_ms);
 
 // The answer to peers_ops.probe.
 void peers_judge(struct peers *peers, const struct peers_ticket *ticket,

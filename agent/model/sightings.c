@@ -33,8 +33,16 @@ static bool has_address(const struct sighting *sighting, const uint8_t *bytes, u
 	return sighting->len == len && memcmp(sighting->bytes, bytes, len) == 0;
 }
 
+static bool is_heard(const struct sighting *sighting)
+{
+	return !sighting->is_stale && !sighting->is_cut;
+}
+
 unsigned sighting_rank(const struct sighting *sighting)
 {
+	if (sighting->is_cut) {
+		return SIGHTING_CUT;
+	}
 	if (!sighting->is_on_link && !sighting_is_link_local(sighting->bytes, sighting->len)) {
 		return SIGHTING_OFF_LINK;
 	}
@@ -83,7 +91,7 @@ static struct sighting *add(struct sightings *sightings, struct peers_where wher
 bool sightings_is_seen(const struct sightings *sightings, struct peers_where where)
 {
 	for (uint8_t i = 0; i < sightings->n; i++) {
-		if (is_at(&sightings->all[i], where) && !sightings->all[i].is_stale) {
+		if (is_at(&sightings->all[i], where) && is_heard(&sightings->all[i])) {
 			return true;
 		}
 	}
@@ -94,12 +102,12 @@ bool sightings_next(const struct sightings *sightings, uint8_t *at, struct peers
 {
 	while (*at < sightings->n) {
 		const struct sighting *sighting = &sightings->all[(*at)++];
-		bool is_first = !sighting->is_stale;
+		bool is_first = is_heard(sighting);
 
 		*where = (struct peers_where){sighting->ifindex, sighting->family};
 		for (uint8_t i = 0; i + 1 < *at; i++) { // it may have several addresses there
 			is_first &=
-				sightings->all[i].is_stale || !is_at(&sightings->all[i], *where);
+				!is_heard(&sightings->all[i]) || !is_at(&sightings->all[i], *where);
 		}
 		if (is_first) {
 			return true;
@@ -113,7 +121,7 @@ bool sightings_is_fresh(const struct sightings *sightings, uint8_t len)
 	for (uint8_t i = 0; i < sightings->n; i++) {
 		const struct sighting *sighting = &sightings->all[i];
 
-		if (!sighting->is_stale && sighting->len == len && sighting->is_on_link &&
+		if (is_heard(sighting) && sighting->len == len && sighting->is_on_link &&
 		    !sighting_is_link_local(sighting->bytes, len)) {
 			return true;
 		}
@@ -140,16 +148,17 @@ bool sightings_seen(struct sightings *sightings, struct peers_where where)
 	for (uint8_t i = 0; i < sightings->n; i++) {
 		if (is_at(&sightings->all[i], where)) {
 			sightings->all[i].is_stale = sightings->all[i].is_failed = false;
+			sightings->all[i].is_cut = false;
 			is_known = true;
 		}
 	}
 	return is_known || add(sightings, where) != NULL;
 }
 
-// What had no address says nothing any more.
+// What had no address says nothing any more, and on a link without carrier there is none to keep.
 static void expire(struct sightings *sightings, uint8_t i)
 {
-	if (sightings->all[i].len == 0) {
+	if (sightings->all[i].len == 0 || sightings->all[i].is_cut) {
 		remove_at(sightings, i);
 	} else {
 		sightings->all[i].is_stale = true;
@@ -176,6 +185,79 @@ void sightings_gone_everywhere(struct sightings *sightings)
 	for (uint8_t i = sightings->n; i-- > 0;) {
 		expire(sightings, i);
 	}
+}
+
+void sightings_cut(struct sightings *sightings, int32_t ifindex)
+{
+	for (uint8_t i = sightings->n; i-- > 0;) {
+		struct sighting *sighting = &sightings->all[i];
+
+		if (sighting->ifindex == ifindex && sighting->is_stale) {
+			remove_at(sightings, i);
+		} else if (sighting->ifindex == ifindex) {
+			sighting->is_cut = true;
+		}
+	}
+}
+
+bool sightings_is_cut_off(const struct sightings *sightings)
+{
+	bool is_cut = false;
+
+	for (uint8_t i = 0; i < sightings->n; i++) {
+		if (is_heard(&sightings->all[i])) {
+			return false;
+		}
+		is_cut |= sightings->all[i].is_cut;
+	}
+	return is_cut;
+}
+
+bool sightings_mend(struct sightings *sightings, int32_t ifindex)
+{
+	bool is_elsewhere = !sightings_is_cut_off(sightings);
+	bool was_cut = false;
+
+	for (uint8_t i = 0; i < sightings->n; i++) {
+		struct sighting *sighting = &sightings->all[i];
+
+		if (sighting->ifindex == ifindex && sighting->is_cut) {
+			sighting->is_cut = false;
+			sighting->is_failed = is_elsewhere;
+			was_cut = true;
+		}
+	}
+	return was_cut;
+}
+
+bool sightings_depend_on(const struct sightings *sightings, int32_t ifindex)
+{
+	bool is_heard_there = false, is_only_there = true, was_there = false;
+
+	for (uint8_t i = 0; i < sightings->n; i++) {
+		const struct sighting *sighting = &sightings->all[i];
+
+		if (sighting->ifindex != ifindex) {
+			if (is_heard(sighting)) {
+				return false;
+			}
+			is_only_there = false;
+		} else if (!sighting->is_cut) { // else that is known already
+			was_there = true;
+			is_heard_there |= !sighting->is_stale;
+		}
+	}
+	return is_heard_there || (was_there && is_only_there);
+}
+
+bool sightings_is_at(const struct sightings *sightings, int32_t ifindex)
+{
+	for (uint8_t i = 0; i < sightings->n; i++) {
+		if (sightings->all[i].ifindex == ifindex && is_heard(&sightings->all[i])) {
+			return true;
+		}
+	}
+	return false;
 }
 
 static struct sighting *find_at(struct sightings *sightings, struct peers_where where,

@@ -9,6 +9,9 @@
  * that matters: IPv4 addresses are mostly heard over IPv4 only, so that a lost refresh there must
  * not take the address of a node that is still heard over IPv6. That family is always given by the
  * length of its addresses.
+ *
+ * What was heard on a link of ours that has lost its carrier is cut: it is as if it were not heard,
+ * and yet remembered, because Avahi has it in its cache and says nothing when the carrier returns.
  */
 #pragma once
 
@@ -24,6 +27,8 @@ struct sighting {
 	bool is_stale : 1;
 	bool is_on_link : 1;
 	bool is_failed : 1; // a connect to this address failed
+	bool is_cut : 1;    // our own link there has no carrier: Avahi still has it, which says
+			    // nothing
 	uint8_t bytes[16];
 };
 
@@ -40,6 +45,19 @@ bool sightings_seen(struct sightings *sightings, struct peers_where where);
 bool sightings_gone(struct sightings *sightings, struct peers_where where, uint8_t len);
 void sightings_gone_everywhere(struct sightings *sightings);
 bool sightings_is_seen(const struct sightings *sightings, struct peers_where where);
+
+/*
+ * Our link lost its carrier, or has it back. Heard elsewhere, too, the addresses there are the last
+ * choice from then on, until one has answered or is heard anew. Return: was it cut?
+ */
+void sightings_cut(struct sightings *sightings, int32_t ifindex);
+bool sightings_mend(struct sightings *sightings, int32_t ifindex);
+// sightings_depend_on(): would it be heard nowhere without that interface, where it is or was?
+bool sightings_depend_on(const struct sightings *sightings, int32_t ifindex);
+// sightings_is_cut_off(): is it heard nowhere, because of that?
+bool sightings_is_cut_off(const struct sightings *sightings);
+// sightings_is_at(): is it heard on that interface?
+bool sightings_is_at(const struct sightings *sightings, int32_t ifindex);
 // sightings_is_fresh(): is there a good address from where it is still heard?
 bool sightings_is_fresh(const struct sightings *sightings, uint8_t len);
 
@@ -62,8 +80,9 @@ const struct sighting *sightings_find(const struct sightings *sightings, const u
 				      uint8_t len);
 // sightings_meet(): have they an address in common, of that length (0: of any)?
 bool sightings_meet(const struct sightings *a, const struct sightings *b, uint8_t len);
-// sighting_rank(): 0 is best, SIGHTING_OFF_LINK is worst.
+// sighting_rank(): 0 is best, SIGHTING_OFF_LINK is worst of those that may be right.
 #define SIGHTING_OFF_LINK 3U
+#define SIGHTING_CUT 4U
 unsigned sighting_rank(const struct sighting *sighting);
 
 bool sighting_is_link_local(const uint8_t *bytes, uint8_t len); // fe80::/10

@@ -145,6 +145,63 @@ def test_the_hints_of_one_user_leave_half_of_the_probes_to_others(place):
     wait_until(lambda: names[-1] not in client.list(), "its end, for nobody listens there")
 
 
+def test_a_cable_that_is_out_takes_its_peers_down_at_once_and_not_those_of_another(place):
+    daemon, life = place.lan()
+    client, watch = daemon.client(), daemon.client().watch()
+    here, there = Node("bob@b.home", place.port().number), Node("eve@b.home", place.port().number)
+    life.see(here, 2)
+    life.see(there, 2)
+    life.see(there, 3)
+    watch.expect(UP, B)
+    watch.expect(UP, b"eve@b.home")
+    began = time.monotonic()
+    life.say("cut", 2)
+    watch.expect(DOWN, B)
+    assert time.monotonic() - began < 1, "it was asked first"
+    watch.expect(CHANGED, b"eve@b.home", interface=b"eth3")
+    assert client.lookup(B) == "not_found"
+    life.expect("ask")  # that was for it
+    assert client.lookup(b"eve@b.home") == ("192.0.2.2", there.port)
+    life.say("gone", here.instance, 3, 4)  # what is unknown means nothing
+    life.say("mended", 2)
+    watch.expect(UP, B, state=UP)  # it has answered
+    assert sorted(life.expect("resolve")[:3] for _ in range(3)) == sorted(
+        [[here.instance, "2", "4"], [there.instance, "2", "4"], [there.instance, "3", "4"]]
+    )
+
+
+def test_who_has_left_while_the_cable_was_out_stays_down(place):
+    daemon, life = place.lan()
+    client, watch = daemon.client(), daemon.client().watch()
+    port = place.port()
+    life.see(Node("bob@b.home", port.number))
+    watch.expect(UP, B)
+    life.say("cut", 2)
+    watch.expect(DOWN, B)
+    port.close()
+    life.say("mended", 2)
+    life.expect("resolve")
+    wait_until(lambda: client.status()["probes_pending"] == "0", "the probe")
+    watch.expect_nothing()
+    assert client.list() == {}
+
+
+def test_a_host_that_tells_again_of_its_node_is_asked_for_its_address(place):
+    daemon, life = place.lan()
+    client, watch = daemon.client(), daemon.client().watch()
+    port = place.port("192.0.2.2")
+    node = Node("bob@b.home", port.number)
+    life.say("again", node.instance, 2, 4)  # nobody has heard of it
+    life.see(node)
+    watch.expect(UP, B)
+    life.say("again", node.instance, 2, 4)
+    assert life.expect("resolve")[:3] == [node.instance, "2", "4"]
+    node.addresses = ["192.0.2.7"]
+    life.resolve(node)
+    watch.expect(CHANGED, B, address=[b"\xc0\0\x02\x07"])
+    assert client.lookup(B) == ("192.0.2.7", node.port)
+
+
 def test_through_an_outage_everything_is_kept_and_answered(place):
     daemon, life = place.lan()
     client, watch = daemon.client(), daemon.client().watch()

@@ -156,7 +156,10 @@ bool message_compose(struct link_msg *msg, const struct words *words)
 	static const struct {
 		const char *word;
 		enum link_op op;
-	} refs[] = {{"seen", LINK_SEEN}, {"gone", LINK_GONE}, {"unresolved", LINK_UNRESOLVED}};
+	} refs[] = {{"seen", LINK_SEEN},
+		    {"gone", LINK_GONE},
+		    {"again", LINK_AGAIN},
+		    {"unresolved", LINK_UNRESOLVED}};
 	const char *what = words->word[0];
 
 	for (size_t i = 0; i < sizeof(refs) / sizeof(refs[0]); i++) {
@@ -175,6 +178,11 @@ bool message_compose(struct link_msg *msg, const struct words *words)
 	}
 	if (strcmp(what, "browsing") == 0 || strcmp(what, "lost") == 0) {
 		msg->op = what[0] == 'b' ? LINK_BROWSING : LINK_LOST;
+		return true;
+	}
+	if ((strcmp(what, "cut") == 0 || strcmp(what, "mended") == 0) && words->n > 1) {
+		msg->op = what[0] == 'c' ? LINK_CUT : LINK_MENDED;
+		msg->ref.ifindex = atoi(words->word[1]);
 		return true;
 	}
 	if (strcmp(what, "state") == 0) {

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: 2026 The epmdns authors
+
+// What becomes of peers when a link of our own is cut, and when it is mended.
+#include "peers_story.h"
+
+#define ETH 2
+#define WLAN 3
+#define UP "alice@a/4 10.0.0.1:4000 #10"
+
+static const struct ad alice = {.instance = "A"};
+
+static void cut(struct world *world, int32_t ifindex)
+{
+	peers_cut(world->peers, ifindex, world->now_ms);
+}
+
+static void mend(struct world *world, int32_t ifindex)
+{
+	peers_mended(world->peers, ifindex, world->now_ms);
+}
+
+static void peers_are_down_at_once_when_their_link_is_cut_and_up_when_they_answer(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	hear(&w, &alice, ETH6, "fe80::1");
+	expect(&w, "up " UP);
+	cut(&w, WLAN);
+	expect(&w, "");
+	cut(&w, ETH);
+	expect(&w, "down " UP);
+	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "not found");
+	cut(&w, ETH);
+	wait_ms(&w, LIVENESS_AGAIN_MS); // there is nowhere to ask
+	w.log[0] = '\0';
+	w.is_resolving = true;
+	mend(&w, ETH);
+	expect(&w, "resolve A at 2/4, resolve A at 2/6, probe A at 10.0.0.1:4000");
+	judge(&w, "A", LIVENESS_ACCEPTED);
+	expect(&w, "up " UP);
+	end(&w);
+}
+
+static void peers_that_left_meanwhile_stay_down(void **state)
+{
+	static const enum liveness_verdict verdicts[] = {LIVENESS_REFUSED, LIVENESS_SILENT};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(verdicts); i++) {
+		struct world w;
+
+		begin(&w);
+		hear(&w, &alice, ETH4, "10.0.0.1");
+		cut(&w, ETH);
+		mend(&w, ETH);
+		expect(&w, "up " UP ", down " UP ", probe A at 10.0.0.1:4000");
+		judge(&w, "A", verdicts[i]);
+		expect(&w, "");
+		lose(&w, "A", ETH4); // and now Avahi has forgotten it, too
+		assert_int_equal(peers_count(w.peers), 0);
+		assert_int_equal(peers_instances(w.peers), 0);
+		end(&w);
+	}
+}
+
+static void peers_heard_on_another_link_stay_up(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	hear(&w, &alice, WLAN4, "10.1.0.1");
+	w.log[0] = '\0';
+	cut(&w, ETH);
+	expect(&w, "changed alice@a/4 10.1.0.1:4000 #10");
+	mend(&w, ETH);
+	// The one that answers all along goes first.
+	expect(&w, "changed alice@a/4 10.1.0.1:4000 #10");
+	cut(&w, WLAN);
+	expect(&w, "changed " UP);
+	cut(&w, ETH);
+	expect(&w, "down " UP);
+	end(&w);
+}
+
+static void peers_gone_on_the_other_link_are_down_and_kept_as_long_as_avahi_has_them(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	hear(&w, &alice, WLAN4, "10.1.0.1");
+	cut(&w, ETH);
+	w.log[0] = '\0';
+	lose(&w, "A", WLAN4);
+	expect(&w, "down alice@a/4 10.1.0.1:4000 #10");
+	mend(&w, ETH);
+	expect(&w, "probe A at 10.0.0.1:4000");
+	judge(&w, "A", LIVENESS_ACCEPTED);
+	expect(&w, "up " UP);
+	end(&w);
+}
+
+// With an Avahi that looks at carriers, and when an interface goes, both say so.
+static void peers_are_down_at_once_when_avahi_was_first_to_notice(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	lose(&w, "A", ETH4);
+	expect(&w, "up " UP ", probe A at 10.0.0.1:4000");
+	cut(&w, ETH);
+	expect(&w, "down " UP);
+	assert_int_equal(peers_count(w.peers), 0);
+	judge(&w, "A", LIVENESS_ACCEPTED); // too late
+	expect(&w, "");
+	mend(&w, ETH);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	expect(&w, "up " UP);
+	cut(&w, ETH);
+	lose(&w, "A", ETH4);
+	expect(&w, "down " UP);
+	assert_int_equal(peers_instances(w.peers), 0);
+	end(&w);
+}
+
+static void peers_pay_no_heed_to_an_answer_from_before_the_cut(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	hint(&w, "alice@a", 0);
+	cut(&w, ETH);
+	judge(&w, "A", LIVENESS_ACCEPTED);
+	expect(&w, "up " UP ", probe A at 10.0.0.1:4000, down " UP);
+	end(&w);
+}
+
+static void peers_seen_but_not_resolved_before_the_cut_are_resolved_after_it(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	w.is_resolving = true;
+	see(&w, "A", ETH4);
+	cut(&w, ETH);
+	resolve(&w, &alice, ETH4, "10.0.0.1"); // was under way
+	expect(&w, "");
+	mend(&w, ETH);
+	expect(&w, "resolve A at 2/4");
+	resolve(&w, &alice, ETH4, "10.0.0.1");
+	expect(&w, "up " UP);
+	see(&w, "B", WLAN4);
+	cut(&w, WLAN);
+	lose(&w, "B", WLAN4);
+	assert_int_equal(peers_instances(w.peers), 1);
+	end(&w);
+}
+
+static void peers_unconfirmed_through_an_outage_are_down_when_their_link_is_cut(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	peers_outage(w.peers, w.now_ms);
+	w.log[0] = '\0';
+	cut(&w, ETH);
+	expect(&w, "down " UP " unconfirmed");
+	assert_int_equal(peers_count(w.peers), 0);
+	end(&w);
+}
+
+static void peers_that_are_told_of_again_are_resolved_and_if_down_asked(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	w.is_resolving = true;
+	peers_again(w.peers, "A", ETH4, w.now_ms); // nobody has heard of it
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	w.log[0] = '\0';
+	peers_again(w.peers, "A", WLAN4, w.now_ms); // not there
+	expect(&w, "");
+	peers_again(w.peers, "A", ETH4, w.now_ms);
+	expect(&w, "resolve A at 2/4");
+	hint(&w, "alice@a", 0);
+	judge(&w, "A", LIVENESS_SILENT);
+	w.log[0] = '\0';
+	peers_again(w.peers, "A", ETH4, w.now_ms);
+	expect(&w, "resolve A at 2/4, probe A at 10.0.0.1:4000");
+	judge(&w, "A", LIVENESS_ACCEPTED);
+	expect(&w, "up " UP);
+	end(&w);
+}
+
+static void peers_bound_to_an_address_of_a_cut_link_are_down(void **state)
+{
+	const struct ad bound = {.instance = "A", .bound = "10.0.0.1"};
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &bound, ETH4, "10.0.0.1");
+	hear(&w, &bound, WLAN4, "10.1.0.1");
+	expect(&w, "up " UP);
+	cut(&w, ETH);
+	expect(&w, "down alice@a/4 none:4000 #10");
+	mend(&w, ETH);
+	expect(&w, "up " UP);
+	end(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			peers_are_down_at_once_when_their_link_is_cut_and_up_when_they_answer),
+		cmocka_unit_test(peers_that_left_meanwhile_stay_down),
+		cmocka_unit_test(peers_heard_on_another_link_stay_up),
+		cmocka_unit_test(
+			peers_gone_on_the_other_link_are_down_and_kept_as_long_as_avahi_has_them),
+		cmocka_unit_test(peers_are_down_at_once_when_avahi_was_first_to_notice),
+		cmocka_unit_test(peers_pay_no_heed_to_an_answer_from_before_the_cut),
+		cmocka_unit_test(peers_seen_but_not_resolved_before_the_cut_are_resolved_after_it),
+		cmocka_unit_test(
+			peers_unconfirmed_through_an_outage_are_down_when_their_link_is_cut),
+		cmocka_unit_test(peers_that_are_told_of_again_are_resolved_and_if_down_asked),
+		cmocka_unit_test(peers_bound_to_an_address_of_a_cut_link_are_down),
+	};
+
+	return cmocka_run_group_tests_name("peers_links", tests, NULL, NULL);
+}
