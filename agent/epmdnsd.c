@@ -35,6 +35,8 @@ struct options {
 	const char *log_level;
 	const char *interfaces[LINK_INTERFACES_MAX];
 	unsigned n_interfaces;
+	const char *patterns[LINK_PATTERNS_MAX + 1]; // of interfaces to ignore; "" is one, too
+	unsigned n_patterns;
 	mode_t socket_mode; // 0: by the path
 	uint16_t ttl_s;
 	bool is_alone; // backend none
@@ -46,6 +48,7 @@ enum option_id {
 	OPTION_SOCKET_MODE,
 	OPTION_BACKEND,
 	OPTION_INTERFACE,
+	OPTION_IGNORE_INTERFACE,
 	OPTION_TTL,
 	OPTION_ALLOW_OFF_LINK,
 	OPTION_DISCOVERY_PROGRAM,
@@ -59,6 +62,7 @@ static const struct option long_options[] = {
 	{"socket-mode", required_argument, NULL, OPTION_SOCKET_MODE},
 	{"backend", required_argument, NULL, OPTION_BACKEND},
 	{"interface", required_argument, NULL, OPTION_INTERFACE},
+	{"ignore-interface", required_argument, NULL, OPTION_IGNORE_INTERFACE},
 	{"ttl", required_argument, NULL, OPTION_TTL},
 	{"allow-off-link", no_argument, NULL, OPTION_ALLOW_OFF_LINK},
 	{"discovery-program", required_argument, NULL, OPTION_DISCOVERY_PROGRAM},
@@ -81,6 +85,11 @@ static void print_help(void)
 	       "  --backend auto|avahi|none how to reach the network (default: auto)\n"
 	       "  --interface NAME          use this interface only; may be repeated (default: "
 	       "all)\n"
+	       "  --ignore-interface PATTERN\n"
+	       "                            leave interfaces of such names alone; may be "
+	       "repeated,\n"
+	       "                            \"\" takes back all before it (default: those of\n"
+	       "                            containers and virtual machines)\n"
 	       "  --ttl SECONDS             time to live of what is advertised, %d to %d (default: "
 	       "by\n"
 	       "                            the number of nodes, %d to %d)\n"
@@ -128,6 +137,27 @@ static int parse_number(const char *value, int base, long min, long max, long *n
 	return errno != 0 || end == value || *end != '\0' || *number < min || *number > max;
 }
 
+/*
+ * The discovery process matches names; what is empty takes back all before it, so that they need
+ * not be told. Return: 0, or the exit status.
+ */
+static int parse_pattern(struct options *options, const char *value)
+{
+	unsigned n = options->n_patterns;
+
+	n -= n > 0 && options->patterns[0][0] == '\0' ? 1 : 0;
+	if (strlen(value) > LINK_PATTERN_MAX) {
+		return usage("--ignore-interface: \"%s\" is too long", value);
+	}
+	if (value[0] == '\0') {
+		options->n_patterns = 0;
+	} else if (n == LINK_PATTERNS_MAX) {
+		return usage("--ignore-interface %s: too many patterns", value);
+	}
+	options->patterns[options->n_patterns++] = value;
+	return 0;
+}
+
 // Return: -1 to go on, else the exit status.
 static int parse_options(int argc, char **argv, struct options *options)
 {
@@ -163,6 +193,12 @@ static int parse_options(int argc, char **argv, struct options *options)
 				return usage("--interface %s: too many interfaces", optarg);
 			}
 			options->interfaces[options->n_interfaces++] = optarg;
+			break;
+		case OPTION_IGNORE_INTERFACE:
+			status = parse_pattern(options, optarg);
+			if (status != 0) {
+				return status;
+			}
 			break;
 		case OPTION_TTL:
 			if (parse_number(optarg, 10, TTL_MIN_S, TTL_MAX_S, &number) != 0) {
@@ -338,7 +374,8 @@ static void serve(struct event_base *base, struct agent *agent, int fd)
 int main(int argc, char **argv)
 {
 	struct options options = {.discovery_program = environment("EPMDNS_DISCOVERY_PROGRAM")};
-	char *discovery_argv[2 + 2 + 2 * LINK_INTERFACES_MAX + 1] = {0};
+	char *discovery_argv[2 + 2 + 2 * LINK_INTERFACES_MAX + 2 * (LINK_PATTERNS_MAX + 1) + 1] = {
+		0};
 	struct agent_config config;
 	struct listener listener;
 	struct event_base *base;
@@ -375,6 +412,10 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < options.n_interfaces; i++) {
 		discovery_argv[n++] = join("--interface", "");
 		discovery_argv[n++] = join(options.interfaces[i], "");
+	}
+	for (unsigned i = 0; i < options.n_patterns; i++) {
+		discovery_argv[n++] = join("--ignore-interface", "");
+		discovery_argv[n++] = join(options.patterns[i], "");
 	}
 	config = (struct agent_config){
 		.discovery_program = options.is_alone ? NULL : options.discovery_program,

@@ -5,7 +5,6 @@
 
 #include <avahi-client/lookup.h>
 #include <event2/event.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -15,17 +14,23 @@
 
 #define CLASS_ASK 0x8001
 #define TYPE_PTR 12
-#define OPEN_MS 4000 // it asks at 0, 1 and 3 s
-#define LAST_ASKED_MS 3000
-#define PAUSE_MS 1000 // sooner, avahi-daemon would not ask anew
+#define QUESTIONS 3
+/*
+ * avahi-daemon sends the question after 0.1 s; freed before, it would take it back. And for 1 s
+ * after it was asked for, it takes another one for the same. So each has a browser of its own: one
+ * that is held open asks again by itself, but a question that is wanted in between would have to
+ * wait for that, up to 4 s.
+ */
+#define OPEN_MS 400
+#define PAUSE_MS 1100
+#define LAST_PAUSE_MS 2200
 
 struct asker {
 	struct session *session;
 	AvahiRecordBrowser *browser;
 	struct event *step;
-	uint64_t opened_ms;
-	bool is_wanted;  // to be opened, or opened again
-	bool is_pausing; // closed less than PAUSE_MS ago
+	uint64_t asked_ms;
+	unsigned n_left; // questions to be asked
 };
 
 // Answers are of class IN and so none of its own; the ordinary browser hears them.
@@ -48,7 +53,7 @@ static void open_browser(struct asker *asker)
 {
 	AvahiClient *client = session_client(asker->session);
 
-	asker->is_wanted = false;
+	asker->n_left--;
 	asker->browser = avahi_record_browser_new(client, AVAHI_IF_UNSPEC, AVAHI_PROTO_UNSPEC,
 						  SERVICE_BASE, CLASS_ASK, TYPE_PTR,
 						  AVAHI_LOOKUP_USE_MULTICAST, on_record, asker);
@@ -56,8 +61,18 @@ static void open_browser(struct asker *asker)
 		session_check(asker->session, avahi_client_errno(client));
 		return;
 	}
-	asker->opened_ms = clock_now_ms();
+	asker->asked_ms = clock_now_ms();
 	wake_in(asker, OPEN_MS);
+}
+
+// The next question, when its time comes.
+static void go_on(struct asker *asker, uint64_t pause_ms)
+{
+	uint64_t since_ms = clock_now_ms() - asker->asked_ms;
+
+	if (asker->n_left > 0) {
+		wake_in(asker, since_ms < pause_ms ? pause_ms - since_ms : 0);
+	}
 }
 
 static void close_browser(struct asker *asker)
@@ -65,8 +80,7 @@ static void close_browser(struct asker *asker)
 	AvahiRecordBrowser *browser = asker->browser;
 
 	asker->browser = NULL;
-	asker->is_pausing = true;
-	wake_in(asker, PAUSE_MS);
+	go_on(asker, asker->n_left == 1 ? LAST_PAUSE_MS : PAUSE_MS);
 	session_check(asker->session, avahi_record_browser_free(browser));
 }
 
@@ -81,10 +95,7 @@ static void on_step(evutil_socket_t fd, short what, void *arg)
 	}
 	if (asker->browser != NULL) {
 		close_browser(asker);
-		return;
-	}
-	asker->is_pausing = false;
-	if (asker->is_wanted) {
+	} else if (asker->n_left > 0) {
 		open_browser(asker);
 	}
 }
@@ -112,12 +123,9 @@ void asker_ask(struct asker *asker)
 	if (session_client(asker->session) == NULL) {
 		return;
 	}
-	if (asker->browser != NULL && clock_now_ms() - asker->opened_ms < LAST_ASKED_MS) {
-		return;
-	}
-	asker->is_wanted = true;
-	if (asker->browser == NULL && !asker->is_pausing) {
-		wake_in(asker, 0);
+	asker->n_left = QUESTIONS;
+	if (asker->browser == NULL) {
+		go_on(asker, PAUSE_MS);
 	}
 }
 
@@ -126,7 +134,6 @@ void asker_session_changed(struct asker *asker)
 	if (session_state(asker->session) == SESSION_DOWN) {
 		event_del(asker->step);
 		asker->browser = NULL;
-		asker->is_wanted = false;
-		asker->is_pausing = false;
+		asker->n_left = 0;
 	}
 }

@@ -16,7 +16,7 @@ struct session;
 
 struct asker *asker_new(struct event_base *base, struct session *session);
 void asker_free(struct asker *asker);
-// asker_ask(): one at a time; asking again while the current one still asks changes nothing.
+// asker_ask(): at once, or 1.1 s after the last question; and twice again, 1.1 and 2.2 s later.
 void asker_ask(struct asker *asker);
 // asker_session_changed(): to be called when session has changed.
 void asker_session_changed(struct asker *asker);

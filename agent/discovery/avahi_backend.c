@@ -15,7 +15,9 @@
 #include "discovery/browser.h"
 #include "discovery/front.h"
 #include "discovery/interfaces.h"
+#include "discovery/links.h"
 #include "discovery/publisher.h"
+#include "discovery/records.h"
 #include "discovery/session.h"
 
 struct backend {
@@ -100,12 +102,43 @@ static void on_state(void *owner)
 	}
 }
 
-static void on_interfaces(void *owner)
+static void on_set(void *owner)
 {
 	struct backend *backend = owner;
 
-	publisher_announce_again(backend->publisher);
+	publisher_replace(backend->publisher);
 	on_state(backend);
+}
+
+/*
+ * With a static address and its defaults Avahi takes no notice of a carrier: it keeps what it
+ * heard, asks nobody and tells nobody. So the front drops what was heard there and verifies it
+ * later, and when the link is back, all is asked for and announced again. A new address is
+ * announced by Avahi, but who has our names in the cache is told nothing of it.
+ */
+static void on_link(void *owner, const struct links_event *event)
+{
+	struct backend *backend = owner;
+	struct link_ref ref = {.ifindex = event->ifindex};
+
+	switch (event->what) {
+	case LINKS_CUT:
+		log_info("A link has no carrier any more. ifindex=%d", event->ifindex);
+		front_say_ref(backend->front, LINK_CUT, &ref);
+		break;
+	case LINKS_MENDED:
+		log_info("A link has come up or changed. ifindex=%d", event->ifindex);
+		front_say_ref(backend->front, LINK_MENDED, &ref);
+		browser_ask(backend->browser);
+		publisher_repeat(backend->publisher, event->ifindex, RECORDS_SERVICE);
+		if (!event->is_moved) {
+			publisher_repeat(backend->publisher, event->ifindex, RECORDS_AGAIN);
+		}
+		break;
+	case LINKS_AGAIN:
+		publisher_repeat(backend->publisher, event->ifindex, RECORDS_AGAIN);
+		break;
+	}
 }
 
 static struct backend *backend_new(struct event_base *base, struct front *front,
@@ -114,12 +147,13 @@ static struct backend *backend_new(struct event_base *base, struct front *front,
 	struct backend *backend = xcalloc(1, sizeof(*backend));
 	struct publisher_handler on_publisher = {on_state, backend};
 	struct browser_handler on_browser = {on_state, backend};
+	struct interfaces_handler on_interfaces = {on_set, on_link, backend};
 	int error;
 
 	backend->front = front;
 	backend->publisher = publisher_new(base, front, interfaces, on_publisher);
 	backend->browser = browser_new(base, front, interfaces, backend->publisher, on_browser);
-	error = interfaces_watch(interfaces, base, on_interfaces, backend);
+	error = interfaces_watch(interfaces, base, on_interfaces);
 	if (error < 0) {
 		log_warn("Cannot watch interfaces come and go: %s.", strerror(-error));
 	}

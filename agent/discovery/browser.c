@@ -16,6 +16,7 @@
 #include "discovery/lookups.h"
 #include "discovery/publisher.h"
 #include "discovery/rdata.h"
+#include "discovery/records.h"
 #include "discovery/resolver.h"
 #include "discovery/session.h"
 
@@ -32,6 +33,7 @@ struct browser {
 	struct asker *asker;
 	struct event *start;
 	AvahiServiceBrowser *browser;
+	AvahiServiceBrowser *again; // of RECORDS_AGAIN_TYPE; without it we are told a little later
 	struct log_limit full_log;
 };
 
@@ -45,6 +47,10 @@ static void on_new(struct browser *browser, const struct link_ref *ref)
 		return;
 	}
 	front_say_ref(browser->front, LINK_SEEN, ref);
+	// What Avahi has in its cache of a link without carrier says nothing.
+	if (interfaces_is_dead(browser->interfaces, ref->ifindex)) {
+		front_say_ref(browser->front, LINK_CUT, ref);
+	}
 	if (!resolver_add(browser->resolver, ref, true) &&
 	    log_limit_pass(&browser->full_log, clock_now_ms(), &suppressed)) {
 		log_warn("Too many services to resolve: some wait until they are asked for. "
@@ -93,6 +99,22 @@ static void on_service(AvahiServiceBrowser *handle, AvahiIfIndex ifindex, AvahiP
 	}
 }
 
+// Its host has a link or an address back, or another: no news for Avahi, which has its name.
+static void on_again(AvahiServiceBrowser *handle, AvahiIfIndex ifindex, AvahiProtocol protocol,
+		     AvahiBrowserEvent event, const char *name, const char *type,
+		     const char *domain, AvahiLookupResultFlags flags, void *arg)
+{
+	struct browser *browser = arg;
+	struct link_ref ref;
+	uint8_t family = protocol == AVAHI_PROTO_INET6 ? EP_FAMILY_INET6 : EP_FAMILY_INET;
+
+	(void)handle, (void)type, (void)domain, (void)flags;
+	if (event == AVAHI_BROWSER_NEW && lookups_ref(&ref, name, ifindex, family) &&
+	    !publisher_has(browser->publisher, name)) {
+		front_say_ref(browser->front, LINK_AGAIN, &ref);
+	}
+}
+
 static void on_start(evutil_socket_t fd, short what, void *arg)
 {
 	struct browser *browser = arg;
@@ -109,6 +131,12 @@ static void on_start(evutil_socket_t fd, short what, void *arg)
 		AVAHI_LOOKUP_USE_MULTICAST, on_service, browser);
 	if (browser->browser != NULL) {
 		front_say(browser->front, LINK_BROWSING);
+		browser->again = avahi_service_browser_new(
+			client, AVAHI_IF_UNSPEC, AVAHI_PROTO_UNSPEC, RECORDS_AGAIN_TYPE,
+			SERVICE_DOMAIN, AVAHI_LOOKUP_USE_MULTICAST, on_again, browser);
+		if (browser->again == NULL) {
+			session_check(browser->session, avahi_client_errno(client));
+		}
 	} else if (session_check(browser->session, avahi_client_errno(client))) {
 		log_warn("Avahi refuses to browse: %s.",
 			 avahi_strerror(avahi_client_errno(client)));
@@ -124,7 +152,7 @@ static void on_session_changed(void *owner)
 	resolver_session_changed(browser->resolver);
 	asker_session_changed(browser->asker);
 	if (session_state(browser->session) == SESSION_DOWN && browser->browser != NULL) {
-		browser->browser = NULL;
+		browser->browser = browser->again = NULL;
 		front_say(browser->front, LINK_LOST);
 	}
 	// It is RUNNING again after each change of the host's name, but one browser is enough.

@@ -52,15 +52,16 @@ static void on_record(AvahiRecordBrowser *browser, AvahiIfIndex ifindex, AvahiPr
 	struct collector *collector = arg;
 	struct link_address address = {0};
 
-	(void)browser, (void)ifindex, (void)protocol, (void)name, (void)class, (void)type,
-		(void)flags;
+	(void)browser, (void)ifindex, (void)protocol, (void)name, (void)class, (void)type;
 	switch (event) {
 	case AVAHI_BROWSER_NEW:
 		if (size == 4 || size == 16) {
 			address.len = (uint8_t)size;
 			memcpy(address.bytes, rdata, size);
-			interfaces_mark_on_link(collector->msg.ifname, &address);
-			addresses_add(&collector->msg, &address);
+			if (interfaces_mark_on_link(collector->msg.ifname, &address) ||
+			    (flags & AVAHI_LOOKUP_RESULT_LOCAL) != 0) {
+				addresses_add(&collector->msg, &address);
+			}
 		}
 		break;
 	case AVAHI_BROWSER_CACHE_EXHAUSTED:

@@ -7,8 +7,6 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <ifaddrs.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stddef.h>
@@ -22,18 +20,28 @@
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "discovery/addresses.h"
+#include "discovery/hostlinks.h"
+#include "discovery/links.h"
+#include "discovery/patterns.h"
 
-#define SETTLE_MS 200 // a link that comes up says so several times
+// A link that comes up says so several times; it is looked at once in this time.
+#define SETTLE_MS 50
+#define MANY_LOG_MS 3600000
 
 struct interfaces {
 	size_t n;
 	char names[LINK_INTERFACES_MAX][LINK_IFNAME_MAX];
-	int32_t numbers[LINK_INTERFACES_MAX]; // 0: missing
+	struct patterns ignored;
+	bool has_ignored; // Avahi uses an interface that is ignored
+	size_t n_on;      // what interfaces_publish_on() returns
+	int32_t on[LINK_INTERFACES_MAX];
+	struct links links;
 	int netlink;
-	struct event *on_link;
+	struct event *on_netlink;
 	struct event *settled;
-	interfaces_on_changed on_changed;
-	void *owner;
+	struct event *due;
+	struct interfaces_handler handler;
+	struct log_limit many_log;
 };
 
 struct interfaces *interfaces_new(void)
@@ -41,6 +49,7 @@ struct interfaces *interfaces_new(void)
 	struct interfaces *interfaces = xcalloc(1, sizeof(*interfaces));
 
 	interfaces->netlink = -1;
+	interfaces->many_log.interval_ms = MANY_LOG_MS;
 	return interfaces;
 }
 
@@ -49,11 +58,12 @@ void interfaces_free(struct interfaces *interfaces)
 	if (interfaces == NULL) {
 		return;
 	}
-	if (interfaces->on_link != NULL) {
-		event_free(interfaces->on_link);
-	}
 	if (interfaces->settled != NULL) {
 		event_free(interfaces->settled);
+		event_free(interfaces->due);
+	}
+	if (interfaces->on_netlink != NULL) {
+		event_free(interfaces->on_netlink);
 	}
 	if (interfaces->netlink >= 0) {
 		close(interfaces->netlink);
@@ -68,85 +78,173 @@ int interfaces_name(struct interfaces *interfaces, const char *name)
 	if (len == 0 || len >= LINK_IFNAME_MAX || interfaces->n == LINK_INTERFACES_MAX) {
 		return -EINVAL;
 	}
-	memcpy(interfaces->names[interfaces->n], name, len + 1);
-	interfaces->numbers[interfaces->n] = (int32_t)if_nametoindex(name);
-	interfaces->n++;
+	memcpy(interfaces->names[interfaces->n++], name, len + 1);
 	return 0;
+}
+
+int interfaces_ignore(struct interfaces *interfaces, const char *pattern)
+{
+	return patterns_add(&interfaces->ignored, pattern);
+}
+
+bool interfaces_are_named(const struct interfaces *interfaces)
+{
+	return interfaces->n > 0;
+}
+
+// Named ones are meant, whatever they are called.
+static bool is_wanted(const struct interfaces *interfaces, const char *name)
+{
+	for (size_t i = 0; i < interfaces->n; i++) {
+		if (strcmp(interfaces->names[i], name) == 0) {
+			return true;
+		}
+	}
+	return interfaces->n == 0 && !patterns_match(&interfaces->ignored, name);
+}
+
+static bool on_interface(void *user, const char *name, unsigned flags)
+{
+	const unsigned used = IFF_UP | IFF_MULTICAST;
+	struct interfaces *interfaces = user;
+	bool is = is_wanted(interfaces, name);
+
+	interfaces->has_ignored |= !is && (flags & used) == used;
+	return is;
+}
+
+/*
+ * Where to publish: everywhere, with one entry for all in Avahi that holds for interfaces to come
+ * as well; or, if only some are meant, on each of these. Those without a carrier count, or a cable
+ * pulled would have everything published anew.
+ */
+static void choose(struct interfaces *interfaces, const struct hostlinks *there)
+{
+	bool is_all = interfaces->n == 0 && !interfaces->has_ignored;
+	uint64_t suppressed = 0;
+
+	interfaces->n_on = 0;
+	for (size_t i = 0; !is_all && i < there->n; i++) {
+		const struct link_status *link = &there->all[i];
+
+		if (interfaces->n == 0 && (!link->is_up || !link->is_multicast)) {
+			continue;
+		}
+		if (interfaces->n_on < LINK_INTERFACES_MAX) {
+			interfaces->on[interfaces->n_on++] = link->ifindex;
+			continue;
+		}
+		is_all = true; // an entry group has not room for more
+		if (log_limit_pass(&interfaces->many_log, clock_now_ms(), &suppressed)) {
+			log_warn("More than %d interfaces: publishing on all, ignored ones too.",
+				 LINK_INTERFACES_MAX);
+		}
+	}
+	if (is_all) {
+		interfaces->on[0] = -1; // AVAHI_IF_UNSPEC
+		interfaces->n_on = 1;
+	}
+}
+
+static void run_due(struct interfaces *interfaces)
+{
+	uint64_t now_ms = clock_now_ms();
+	struct links_event event;
+	struct timeval wait;
+	int64_t wait_ms;
+
+	while (links_next(&interfaces->links, now_ms, &event)) {
+		interfaces->handler.on_link(interfaces->handler.owner, &event);
+	}
+	wait_ms = links_wait_ms(&interfaces->links, now_ms);
+	if (wait_ms >= 0) {
+		wait = clock_timeval((uint64_t)wait_ms);
+		event_add(interfaces->due, &wait);
+	}
+}
+
+static void on_due(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	run_due(arg);
+}
+
+// Return: 0, or -errno and nothing has changed.
+static int look(struct interfaces *interfaces)
+{
+	struct hostlinks there;
+	int error;
+
+	interfaces->has_ignored = false;
+	error = hostlinks_read(&there, on_interface, interfaces);
+	if (error == 0) {
+		choose(interfaces, &there);
+		links_take(&interfaces->links, there.all, there.n, clock_now_ms());
+	}
+	return error;
 }
 
 static void on_settled(evutil_socket_t fd, short what, void *arg)
 {
 	struct interfaces *interfaces = arg;
-	bool has_changed = false;
+	int32_t before[LINK_INTERFACES_MAX];
+	size_t n = interfaces_publish_on(interfaces, before);
 
 	(void)fd;
 	(void)what;
-	for (size_t i = 0; i < interfaces->n; i++) {
-		int32_t number = (int32_t)if_nametoindex(interfaces->names[i]);
-
-		if (number != interfaces->numbers[i]) {
-			log_info("An interface is %s. interface=%s", number == 0 ? "gone" : "there",
-				 interfaces->names[i]);
-			interfaces->numbers[i] = number;
-			has_changed = true;
-		}
+	if (look(interfaces) < 0) {
+		return;
 	}
-	if (has_changed) {
-		interfaces->on_changed(interfaces->owner);
+	if (n != interfaces->n_on || memcmp(before, interfaces->on, n * sizeof(before[0])) != 0) {
+		log_info("The interfaces to publish on are others now. interfaces=%zu",
+			 interfaces->n_on);
+		interfaces->handler.on_set(interfaces->handler.owner);
 	}
+	run_due(interfaces);
 }
 
-// What the messages say is not read: the state is asked for afresh once they have ceased.
-static void on_link(evutil_socket_t fd, short what, void *arg)
+// From the first message on, so that a link that never comes to rest is looked at all the same.
+static void on_netlink(evutil_socket_t fd, short what, void *arg)
 {
 	struct interfaces *interfaces = arg;
 	const struct timeval settle = clock_timeval(SETTLE_MS);
-	char buf[8192];
 
 	(void)what;
-	while (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) > 0 || errno == ENOBUFS || errno == EINTR) {
-		errno = 0;
+	hostlinks_drain(fd);
+	if (!event_pending(interfaces->settled, EV_TIMEOUT, NULL)) {
+		event_add(interfaces->settled, &settle);
 	}
-	event_add(interfaces->settled, &settle);
 }
 
 int interfaces_watch(struct interfaces *interfaces, struct event_base *base,
-		     interfaces_on_changed on_changed, void *owner)
+		     struct interfaces_handler handler)
 {
-	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
+	int error;
 
-	if (interfaces->n == 0) {
-		return 0;
-	}
-	interfaces->on_changed = on_changed;
-	interfaces->owner = owner;
-	interfaces->netlink =
-		socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
-	if (interfaces->netlink < 0 ||
-	    bind(interfaces->netlink, (struct sockaddr *)&address, sizeof(address)) < 0) {
-		return -errno;
-	}
+	interfaces->handler = handler;
 	interfaces->settled = event_new(base, -1, 0, on_settled, interfaces);
-	interfaces->on_link =
-		event_new(base, interfaces->netlink, EV_READ | EV_PERSIST, on_link, interfaces);
-	event_add(interfaces->on_link, NULL);
-	return 0;
+	interfaces->due = event_new(base, -1, 0, on_due, interfaces);
+	interfaces->netlink = hostlinks_open();
+	error = look(interfaces);
+	if (interfaces->netlink < 0) {
+		return interfaces->netlink;
+	}
+	interfaces->on_netlink =
+		event_new(base, interfaces->netlink, EV_READ | EV_PERSIST, on_netlink, interfaces);
+	event_add(interfaces->on_netlink, NULL);
+	return error;
 }
 
 size_t interfaces_publish_on(const struct interfaces *interfaces, int32_t on[LINK_INTERFACES_MAX])
 {
-	size_t n = 0;
+	memcpy(on, interfaces->on, interfaces->n_on * sizeof(on[0]));
+	return interfaces->n_on;
+}
 
-	if (interfaces->n == 0) {
-		on[0] = -1;
-		return 1;
-	}
-	for (size_t i = 0; i < interfaces->n; i++) {
-		if (interfaces->numbers[i] > 0) {
-			on[n++] = interfaces->numbers[i];
-		}
-	}
-	return n;
+bool interfaces_is_dead(const struct interfaces *interfaces, int32_t ifindex)
+{
+	return links_is_dead(&interfaces->links, ifindex);
 }
 
 static bool is_loopback(const char *name)
@@ -174,12 +272,7 @@ bool interfaces_accept(const struct interfaces *interfaces, int32_t ifindex,
 		return false;
 	}
 	memcpy(name, found, LINK_IFNAME_MAX);
-	for (size_t i = 0; i < interfaces->n; i++) {
-		if (strcmp(interfaces->names[i], name) == 0) {
-			return true;
-		}
-	}
-	return interfaces->n == 0;
+	return is_wanted(interfaces, name);
 }
 
 // Bytes of an address and their number; NULL for what is no internet address.
@@ -223,16 +316,27 @@ static bool covers(const struct ifaddrs *entry, const struct link_address *addre
 	       (peer != NULL && peer_len == len && memcmp(address->bytes, peer, len) == 0);
 }
 
-void interfaces_mark_on_link(const char *name, struct link_address *address)
+static bool is_same(const struct ifaddrs *entry, const struct link_address *address)
+{
+	size_t len;
+	const uint8_t *own = address_bytes(entry->ifa_addr, &len);
+
+	return own != NULL && len == address->len && memcmp(own, address->bytes, len) == 0;
+}
+
+bool interfaces_mark_on_link(const char *name, struct link_address *address)
 {
 	struct ifaddrs *list;
+	bool is_own = false;
 
 	address->is_on_link = address_is_link_local(address);
-	if (address->is_on_link || getifaddrs(&list) < 0) {
-		return;
+	if (getifaddrs(&list) < 0) {
+		return true;
 	}
-	for (const struct ifaddrs *p = list; p != NULL && !address->is_on_link; p = p->ifa_next) {
-		address->is_on_link = is_of_interface(p, name) && covers(p, address);
+	for (const struct ifaddrs *p = list; p != NULL; p = p->ifa_next) {
+		is_own |= is_same(p, address);
+		address->is_on_link |= is_of_interface(p, name) && covers(p, address);
 	}
 	freeifaddrs(list);
+	return !is_own;
 }

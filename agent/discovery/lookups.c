@@ -9,7 +9,7 @@
 
 #include "base/xalloc.h"
 
-static const uint64_t backoff_ms[LOOKUPS_BACKOFFS] = {5000, 30000, 300000};
+static const uint64_t backoff_ms[LOOKUPS_BACKOFFS] = {1500, 5000, 30000, 300000};
 
 bool lookups_ref(struct link_ref *ref, const char *instance, int32_t ifindex, uint8_t family)
 {

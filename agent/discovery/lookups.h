@@ -16,7 +16,7 @@
 
 #define LOOKUPS_MAX 8192
 #define LOOKUPS_IN_FLIGHT_MAX 64
-#define LOOKUPS_BACKOFFS 3 // 5, 30 and then every 300 s
+#define LOOKUPS_BACKOFFS 4 // 1.5, 5, 30 and then every 300 s
 
 enum lookup_state {
 	LOOKUP_QUEUED,

@@ -157,6 +157,7 @@ static int parse_options(struct program *program, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"backend", required_argument, NULL, 'b'},
+		{"ignore-interface", required_argument, NULL, 'g'},
 		{"interface", required_argument, NULL, 'i'},
 		{"log-level", required_argument, NULL, 'l'},
 		{NULL, 0, NULL, 0},
@@ -171,6 +172,13 @@ static int parse_options(struct program *program, int argc, char **argv)
 			program->ops = find_backend(optarg);
 			if (program->ops == NULL) {
 				log_error("There is no such backend: %s.", optarg);
+				return -EINVAL;
+			}
+			break;
+		case 'g':
+			if (interfaces_ignore(program->interfaces, optarg) < 0) {
+				log_error("Too long a pattern, or more than %d of them: %s.",
+					  LINK_PATTERNS_MAX, optarg);
 				return -EINVAL;
 			}
 			break;

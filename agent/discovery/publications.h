@@ -51,6 +51,7 @@ struct publication {
 	void *handle;          // not NULL: Avahi holds records of it
 	uint64_t announced_ms; // 0: not yet
 	uint64_t due_ms;       // when late
+	uint32_t round;        // the announcer's
 	struct publication *prev,
 		*next;     // publications::queue, ::changes, ::leaving or ::late, if there is work
 	UT_hash_handle hh; // publications::by_instance

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/xalloc.h"
+#include "discovery/announcer.h"
 #include "discovery/pacer.h"
 #include "discovery/rdata.h"
 #include "discovery/records.h"
@@ -32,6 +33,7 @@ struct publisher {
 	struct session *session;
 	struct event *pump;
 	struct publications all;
+	struct announcer *announcer;
 	struct pacer pacer;
 	bool has_announced_type;
 	bool is_host_known;
@@ -177,6 +179,7 @@ static void withdraw(struct publisher *publisher, struct publication *one)
 
 static void work(struct publisher *publisher, struct publication *one)
 {
+	announcer_release(publisher->announcer, one);
 	if (one->work == PUBLICATION_WITHDRAW) {
 		withdraw(publisher, one);
 		return;
@@ -209,8 +212,10 @@ static void learn_host(struct publisher *publisher)
 	publisher->is_host_known = true;
 	if (strcmp(host, publisher->host) != 0) {
 		snprintf(publisher->host, sizeof(publisher->host), "%s", host);
+		announcer_clear(publisher->announcer);
 		publications_touch(&publisher->all, PUBLICATION_CHANGE);
 	}
+	announcer_set_host(publisher->announcer, publisher->host);
 	publisher->handler.on_state(publisher->handler.owner);
 }
 
@@ -238,11 +243,13 @@ static void on_session_changed(void *owner)
 
 	if (session_state(publisher->session) == SESSION_DOWN) {
 		publications_lost(&publisher->all);
+		announcer_clear(publisher->announcer);
 		publisher->has_announced_type = false;
 		publisher->problem = NULL;
 	}
 	// Known anew after each RUNNING; until then nothing is published.
 	publisher->is_host_known = false;
+	announcer_set_host(publisher->announcer, NULL);
 	schedule(publisher);
 	publisher->handler.on_state(publisher->handler.owner);
 }
@@ -259,6 +266,7 @@ struct publisher *publisher_new(struct event_base *base, struct front *front,
 	publisher->handler = handler;
 	pacer_init(&publisher->pacer, BURST, PER_S, clock_now_ms());
 	publisher->pump = event_new(base, -1, 0, on_pump, publisher);
+	publisher->announcer = announcer_new(base, &publisher->all);
 	publisher->session = session_new(base, "publish", on_changed);
 	return publisher;
 }
@@ -268,6 +276,7 @@ void publisher_free(struct publisher *publisher)
 	if (publisher == NULL) {
 		return;
 	}
+	announcer_free(publisher->announcer);
 	session_free(publisher->session);
 	event_free(publisher->pump);
 	publications_fini(&publisher->all);
@@ -306,10 +315,15 @@ void publisher_end(struct publisher *publisher)
 	schedule(publisher);
 }
 
-void publisher_announce_again(struct publisher *publisher)
+void publisher_replace(struct publisher *publisher)
 {
 	publications_touch(&publisher->all, PUBLICATION_REPLACE);
 	schedule(publisher);
+}
+
+void publisher_repeat(struct publisher *publisher, int32_t ifindex, enum records_what what)
+{
+	announcer_announce(publisher->announcer, ifindex, what);
 }
 
 bool publisher_has(const struct publisher *publisher, const char *instance)
@@ -334,7 +348,8 @@ const char *publisher_problem(const struct publisher *publisher)
 	if (publisher->problem != NULL) {
 		return publisher->problem;
 	}
-	return interfaces_publish_on(publisher->interfaces, on) == 0
+	return interfaces_are_named(publisher->interfaces) &&
+			       interfaces_publish_on(publisher->interfaces, on) == 0
 		       ? "none of the interfaces is there"
 		       : NULL;
 }

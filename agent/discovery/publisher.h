@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "discovery/front.h"
+#include "discovery/records.h"
 
 struct interfaces;
 struct publisher;
@@ -31,9 +32,11 @@ void publisher_reset(struct publisher *publisher);
 void publisher_publish(struct publisher *publisher, const struct link_msg *msg);
 void publisher_withdraw(struct publisher *publisher, const char *instance);
 void publisher_end(struct publisher *publisher);
-// publisher_announce_again(): say everything anew, without a goodbye between; after a change of
-// links.
-void publisher_announce_again(struct publisher *publisher);
+// publisher_replace(): publish everything anew, without a goodbye between; when
+// interfaces_publish_on() has changed.
+void publisher_replace(struct publisher *publisher);
+// publisher_repeat(): announce everything once more on one interface.
+void publisher_repeat(struct publisher *publisher, int32_t ifindex, enum records_what what);
 
 bool publisher_has(const struct publisher *publisher, const char *instance);
 const struct session *publisher_session(const struct publisher *publisher);

@@ -17,8 +17,14 @@
 
 #define TYPES_NAME "_services._dns-sd._udp." SERVICE_DOMAIN // RFC 6763 §9
 #define TYPES_TTL_S 4500
+#define AGAIN_TTL_S 20 // longer than it is published, if its goodbye is lost
 
-// One record on every interface.
+// Where to add records.
+struct places {
+	size_t n;
+	int32_t on[LINK_INTERFACES_MAX];
+};
+
 struct record {
 	const char *name;
 	uint16_t type;
@@ -27,17 +33,22 @@ struct record {
 	int n; // < 0: could not be made
 };
 
-static int add(AvahiEntryGroup *group, const struct record *record, uint32_t ttl_s,
-	       const struct interfaces *interfaces)
+static struct places places_of(const struct interfaces *interfaces)
 {
-	int32_t on[LINK_INTERFACES_MAX];
-	size_t n_on = interfaces_publish_on(interfaces, on);
+	struct places places;
 
+	places.n = interfaces_publish_on(interfaces, places.on);
+	return places;
+}
+
+static int add(AvahiEntryGroup *group, const struct record *record, uint32_t ttl_s,
+	       const struct places *places)
+{
 	if (record->n < 0) {
 		return AVAHI_ERR_INVALID_RECORD;
 	}
-	for (size_t i = 0; i < n_on; i++) {
-		int error = avahi_entry_group_add_record(group, on[i], AVAHI_PROTO_UNSPEC,
+	for (size_t i = 0; i < places->n; i++) {
+		int error = avahi_entry_group_add_record(group, places->on[i], AVAHI_PROTO_UNSPEC,
 							 (AvahiPublishFlags)record->flags,
 							 record->name, CLASS_IN, record->type,
 							 ttl_s, record->rdata, (size_t)record->n);
@@ -50,7 +61,7 @@ static int add(AvahiEntryGroup *group, const struct record *record, uint32_t ttl
 }
 
 static int add_all(AvahiEntryGroup *group, const struct publication *one, const char *host,
-		   const struct interfaces *interfaces, unsigned flags)
+		   const struct places *places, unsigned flags)
 {
 	unsigned shared = flags | AVAHI_PUBLISH_NO_PROBE;
 	unsigned unique = shared | AVAHI_PUBLISH_UNIQUE;
@@ -78,7 +89,7 @@ static int add_all(AvahiEntryGroup *group, const struct publication *one, const 
 		records[n++] = (struct record){subtype, TYPE_PTR, shared, ptr, ptr_len};
 	}
 	for (size_t i = 0; i < n; i++) {
-		int error = add(group, &records[i], one->ttl_s, interfaces);
+		int error = add(group, &records[i], one->ttl_s, places);
 
 		if (error < 0) {
 			return error;
@@ -89,11 +100,12 @@ static int add_all(AvahiEntryGroup *group, const struct publication *one, const 
 
 static int add_type(AvahiEntryGroup *group, const struct interfaces *interfaces)
 {
+	struct places places = places_of(interfaces);
 	uint8_t type[RDATA_NAME_MAX];
 	struct record record = {TYPES_NAME, TYPE_PTR, AVAHI_PUBLISH_NO_PROBE, type,
 				rdata_name(SERVICE_BASE, type)};
 
-	return add(group, &record, TYPES_TTL_S, interfaces);
+	return add(group, &record, TYPES_TTL_S, &places);
 }
 
 /*
@@ -126,30 +138,70 @@ int records_announce(struct session *session, const struct publication *one, con
 		     const struct interfaces *interfaces, AvahiEntryGroupCallback on_group,
 		     void *owner, AvahiEntryGroup **group)
 {
+	struct places places = places_of(interfaces);
 	int error = AVAHI_OK;
 
 	*group = group_new(session, on_group, owner, &error);
 	if (*group == NULL) {
 		return error;
 	}
-	return commit(session, *group, add_all(*group, one, host, interfaces, 0));
+	return commit(session, *group, add_all(*group, one, host, &places, 0));
 }
 
 int records_change(AvahiEntryGroup *group, const struct publication *one, const char *host,
 		   const struct interfaces *interfaces)
 {
-	return add_all(group, one, host, interfaces, AVAHI_PUBLISH_UPDATE);
+	struct places places = places_of(interfaces);
+
+	return add_all(group, one, host, &places, AVAHI_PUBLISH_UPDATE);
 }
 
-static void on_type_group(AvahiEntryGroup *group, AvahiEntryGroupState state, void *owner)
+static void on_quiet_group(AvahiEntryGroup *group, AvahiEntryGroupState state, void *owner)
 {
 	(void)group, (void)state, (void)owner;
+}
+
+size_t records_repeat_max(enum records_what what)
+{
+	return what == RECORDS_AGAIN ? RECORDS_IN_GROUP : RECORDS_IN_GROUP / 3;
+}
+
+static int add_again(AvahiEntryGroup *group, const struct publication *one,
+		     const struct places *places)
+{
+	char name[RDATA_TEXT_MAX];
+	uint8_t ptr[RDATA_NAME_MAX];
+	struct record record = {RECORDS_AGAIN_TYPE "." SERVICE_DOMAIN, TYPE_PTR,
+				AVAHI_PUBLISH_NO_PROBE, ptr, -1};
+
+	if (rdata_service_name(one->instance, name) == 0) {
+		record.n = rdata_name(name, ptr);
+	}
+	return add(group, &record, AGAIN_TTL_S, places);
+}
+
+int records_repeat(struct session *session, const struct publication *const *all, size_t n,
+		   const char *host, int32_t ifindex, enum records_what what,
+		   AvahiEntryGroup **group)
+{
+	const struct places places = {1, {ifindex}};
+	int error = AVAHI_OK;
+
+	*group = group_new(session, on_quiet_group, NULL, &error);
+	for (size_t i = 0; i < n && error >= 0; i++) {
+		struct publication bare = *all[i];
+
+		bare.cluster[0] = '\0'; // nobody of ours looks for that
+		error = what == RECORDS_AGAIN ? add_again(*group, &bare, &places)
+					      : add_all(*group, &bare, host, &places, 0);
+	}
+	return *group != NULL ? commit(session, *group, error) : error;
 }
 
 void records_announce_type(struct session *session, const struct interfaces *interfaces)
 {
 	int error = AVAHI_OK;
-	AvahiEntryGroup *group = group_new(session, on_type_group, NULL, &error);
+	AvahiEntryGroup *group = group_new(session, on_quiet_group, NULL, &error);
 
 	if (group != NULL) {
 		commit(session, group, add_type(group, interfaces));

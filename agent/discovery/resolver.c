@@ -58,26 +58,45 @@ static void free_handles(struct resolver *resolver, AvahiServiceResolver *handle
 	schedule(resolver);
 }
 
+// Only addresses of the family that its carrier uses matter.
+static bool is_of_carrier(const struct link_msg *msg)
+{
+	struct service service;
+
+	return service_decode(msg->txt, msg->txt_len, &service) == NULL &&
+	       ep_carrier_family(service.carrier) == (enum ep_family)msg->ref.family;
+}
+
+static void try_later(struct resolver *resolver, struct lookup *lookup)
+{
+	AvahiServiceResolver *handle = lookup->resolver;
+	struct collector *collector = lookup->collector;
+
+	lookup->resolver = NULL;
+	lookup->collector = NULL;
+	lookups_failed(&resolver->all, lookup, clock_now_ms());
+	free_handles(resolver, handle, collector);
+}
+
+// A host whose address is new may have none to tell until it has probed for it.
 static void settle(struct resolver *resolver, struct lookup *lookup, const struct link_msg *msg)
 {
 	AvahiServiceResolver *handle = lookup->resolver;
 	struct collector *collector = lookup->collector;
 
 	front_send(resolver->front, msg);
+	if (msg->n_addresses == 0 && is_of_carrier(msg)) {
+		try_later(resolver, lookup);
+		return;
+	}
 	lookups_remove(&resolver->all, lookup);
 	free_handles(resolver, handle, collector);
 }
 
 static void fail(struct resolver *resolver, struct lookup *lookup)
 {
-	AvahiServiceResolver *handle = lookup->resolver;
-	struct collector *collector = lookup->collector;
-
 	front_say_ref(resolver->front, LINK_UNRESOLVED, &lookup->ref);
-	lookup->resolver = NULL;
-	lookup->collector = NULL;
-	lookups_failed(&resolver->all, lookup, clock_now_ms());
-	free_handles(resolver, handle, collector);
+	try_later(resolver, lookup);
 }
 
 static void on_collected(void *owner, struct collector *collector)
@@ -120,7 +139,8 @@ static void log_odd(struct resolver *resolver, const struct lookup *lookup, cons
 	}
 }
 
-static void fill_address(struct link_msg *msg, const AvahiAddress *from)
+// Our own address is that of another only if this host published it: for another agent here.
+static void fill_address(struct link_msg *msg, const AvahiAddress *from, bool is_local)
 {
 	struct link_address address = {0};
 
@@ -129,22 +149,14 @@ static void fill_address(struct link_msg *msg, const AvahiAddress *from)
 	}
 	address.len = from->proto == AVAHI_PROTO_INET6 ? 16 : 4;
 	memcpy(address.bytes, from->data.data, address.len);
-	interfaces_mark_on_link(msg->ifname, &address);
-	addresses_add(msg, &address);
-}
-
-// Is it worth asking for more addresses? Only those of the family that its carrier uses matter.
-static bool wants_more(const struct link_msg *msg)
-{
-	struct service service;
-
-	return !addresses_are_usable(msg) &&
-	       service_decode(msg->txt, msg->txt_len, &service) == NULL &&
-	       ep_carrier_family(service.carrier) == (enum ep_family)msg->ref.family;
+	if (interfaces_mark_on_link(msg->ifname, &address) || is_local) {
+		addresses_add(msg, &address);
+	}
 }
 
 static void on_found(struct resolver *resolver, struct lookup *lookup, const char *host,
-		     const AvahiAddress *address, uint16_t port, AvahiStringList *txt)
+		     const AvahiAddress *address, uint16_t port, AvahiStringList *txt,
+		     bool is_local)
 {
 	struct link_msg msg = {.op = LINK_RESOLVED, .ref = lookup->ref, .port = port};
 	struct collector_handler handler = {on_collected, resolver};
@@ -163,8 +175,8 @@ static void on_found(struct resolver *resolver, struct lookup *lookup, const cha
 	}
 	memcpy(msg.ifname, ifname, sizeof(msg.ifname));
 	msg.txt_len = (uint16_t)txt_len;
-	fill_address(&msg, address);
-	if (wants_more(&msg)) {
+	fill_address(&msg, address, is_local);
+	if (!addresses_are_usable(&msg) && is_of_carrier(&msg)) {
 		lookup->collector =
 			collector_new(resolver->base, resolver->session, &msg, host, handler);
 		// Without one, if Avahi is still there, what we have must do.
@@ -186,7 +198,7 @@ static void on_resolver(AvahiServiceResolver *handle, AvahiIfIndex ifindex, Avah
 	struct resolver *resolver = arg;
 	struct lookup *lookup = resolver->all.flying;
 
-	(void)ifindex, (void)protocol, (void)name, (void)type, (void)domain, (void)flags;
+	(void)ifindex, (void)protocol, (void)name, (void)type, (void)domain;
 	while (lookup != NULL && lookup->resolver != handle) {
 		lookup = lookup->next;
 	}
@@ -196,7 +208,8 @@ static void on_resolver(AvahiServiceResolver *handle, AvahiIfIndex ifindex, Avah
 	}
 	switch (event) {
 	case AVAHI_RESOLVER_FOUND:
-		on_found(resolver, lookup, host, address, port, txt);
+		on_found(resolver, lookup, host, address, port, txt,
+			 (flags & AVAHI_LOOKUP_RESULT_LOCAL) != 0);
 		break;
 	case AVAHI_RESOLVER_FAILURE:
 		fail(resolver, lookup);

@@ -103,7 +103,7 @@ static void lookups_fly_only_so_many_at_a_time(void **state)
 
 static void lookups_are_tried_ever_more_seldom_when_they_fail(void **state)
 {
-	static const uint64_t pauses_ms[] = {5000, 30000, 300000, 300000};
+	static const uint64_t pauses_ms[] = {1500, 5000, 30000, 300000, 300000};
 	struct lookups all = {0};
 	uint64_t now_ms = 1000;
 
@@ -147,13 +147,14 @@ static void lookups_take_the_earliest_of_those_that_failed(void **state)
 	(void)state;
 	add(&all, "old~1", true);
 	lookups_failed(&all, start(&all, 0, "old~1"), 0);
-	lookups_failed(&all, start(&all, 5000, "old~1"), 5000); // until 35000
+	lookups_failed(&all, start(&all, 1500, "old~1"), 1500);
+	lookups_failed(&all, start(&all, 6500, "old~1"), 6500); // until 36500
 	add(&all, "new~1", true);
-	lookups_failed(&all, start(&all, 20000, "new~1"), 20000); // until 25000
-	assert_int_equal(lookups_wait_ms(&all, 20000, FLIGHT_MS), 5000);
-	start(&all, 25000, "new~1");
-	assert_int_equal(lookups_wait_ms(&all, 26000, FLIGHT_MS), 9000);
-	start(&all, 35000, "old~1");
+	lookups_failed(&all, start(&all, 20000, "new~1"), 20000); // until 21500
+	assert_int_equal(lookups_wait_ms(&all, 20000, FLIGHT_MS), 1500);
+	start(&all, 21500, "new~1");
+	assert_int_equal(lookups_wait_ms(&all, 28000, FLIGHT_MS), 3500);
+	start(&all, 36500, "old~1");
 	lookups_fini(&all);
 }
 
