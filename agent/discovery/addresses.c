@@ -59,3 +59,13 @@ bool addresses_are_usable(const struct link_msg *msg)
 {
 	return msg->n_addresses > 0 && rank(&msg->addresses[0]) == 0;
 }
+
+bool addresses_are_on_link(const struct link_msg *msg)
+{
+	for (size_t i = 0; i < msg->n_addresses; i++) {
+		if (msg->addresses[i].is_on_link) {
+			return true;
+		}
+	}
+	return false;
+}

@@ -23,3 +23,5 @@ bool address_is_link_local(const struct link_address *address);
 void addresses_add(struct link_msg *msg, const struct link_address *address);
 // addresses_are_usable(): is the best one good enough to connect to: on link and not link-local?
 bool addresses_are_usable(const struct link_msg *msg);
+// addresses_are_on_link(): is at least one of them, if only a link-local one?
+bool addresses_are_on_link(const struct link_msg *msg);

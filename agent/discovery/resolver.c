@@ -78,14 +78,17 @@ static void try_later(struct resolver *resolver, struct lookup *lookup)
 	free_handles(resolver, handle, collector);
 }
 
-// A host whose address is new may have none to tell until it has probed for it.
+/*
+ * A host whose address is new has none to tell until it has probed for it, and for a second the old
+ * one may still be in Avahi's cache.
+ */
 static void settle(struct resolver *resolver, struct lookup *lookup, const struct link_msg *msg)
 {
 	AvahiServiceResolver *handle = lookup->resolver;
 	struct collector *collector = lookup->collector;
 
 	front_send(resolver->front, msg);
-	if (msg->n_addresses == 0 && is_of_carrier(msg)) {
+	if (!addresses_are_on_link(msg) && is_of_carrier(msg)) {
 		try_later(resolver, lookup);
 		return;
 	}

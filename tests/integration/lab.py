@@ -36,9 +36,9 @@ __all__ = ["Lab", "Host", "LabUnavailable", "wait_until"]
 LAB_SETUP = """
 mount -t proc proc /proc 2>/dev/null || true
 ip link set lo up
-ip link add lan type bridge mcast_snooping 0 forward_delay 0 stp_state 0
-ip link set lan up
 """
+
+BRIDGE = "type bridge mcast_snooping 0 forward_delay 0 stp_state 0"
 
 # $1: host name, $2: directory with the files that replace those in /etc.
 # resolv.conf is often a link into /run, which is empty by then.
@@ -107,41 +107,76 @@ class Host(AgentHost):
 
     def __init__(self, lab, name, number, link=True):
         self.lab = lab
-        self.port = f"to-{name}"  # our end at the bridge
+        self.number = number
+        self.port = f"to-{name}"  # the bridge's end of eth0
         self.address = f"10.77.0.{number}" if link else "127.0.0.1"
         self.bus = None
         self.avahi = None
         etc = lab.directory / "etc"
         super().__init__(name, lab.directory, HOST_SETUP, inside=lab.outer, args=(name, etc))
         if link:
-            self._plug_in(number)
+            self.plug_in()
+            self.ip("route add default dev eth0")
 
-    def _plug_in(self, number):
-        """A cable from our eth0 to the bridge, and addresses that are ready at once (no detection of
-        duplicates). No IPv6 on this machine is no reason to fail."""
+    def plug_in(self, interface="eth0", lan="lan", net=77, addresses=None):
+        """A cable from an interface of ours to a bridge of the lab. Return: the bridge's end.
+
+        addresses: with prefixes, by default one of IPv4 (10.NET.0.NUMBER) and a link-local one of IPv6. They
+        are ready at once (no detection of duplicates). No IPv6 on this machine is no reason to fail.
+        """
+        port = self.port if interface == "eth0" else f"{self.port}-{interface}"
+        if addresses is None:
+            addresses = [f"10.{net}.0.{self.number}/24", f"fe80::{net}:{self.number:x}/64"]
         self.lab.ip(
-            f"link add name {self.port} type veth"
-            f" peer name eth0 address 02:00:0a:4d:00:{number:02x} netns {self.pid}",
-            f"link set dev {self.port} master lan up",
+            f"link add name {port} type veth peer name {interface}"
+            f" address 02:00:0a:{net:02x}:00:{self.number:02x} netns {self.pid}",
+            f"link set dev {port} master {lan} up",
         )
-        self.ip(
-            "link set eth0 addrgenmode none",
-            f"addr add fe80::77:{number:x}/64 dev eth0 nodad",
-            check=False,
-        )
-        self.ip(
-            f"addr add {self.address}/24 broadcast 10.77.0.255 dev eth0",
-            "link set eth0 up",
-            "route add default dev eth0",
-        )
+        self.ip(f"link set {interface} addrgenmode none", check=False)
+        for address in addresses:
+            if ":" in address:
+                self.ip(f"addr add {address} dev {interface} nodad", check=False)
+            else:
+                self.ip(f"addr add {address} broadcast + dev {interface}")
+        self.ip(f"link set {interface} up")
+        return port
+
+    def plug_out(self, interface):
+        """Take a second interface away, cable and all."""
+        self.ip(f"link del {interface}")
 
     def ip(self, *commands, check=True):
         """Run ip(8) commands on this host."""
         return _ip(self.enter(pid_namespace=False), commands, check)
 
-    def link(self, up):
-        """Plug the network cable in or out, at the switch's end: this host sees the carrier go."""
-        self.lab.ip(f"link set dev {self.port} {'up' if up else 'down'}")
+    def link(self, up, port=None):
+        """Plug a network cable (of eth0, if no port of plug_in() is given) in or out, at the switch's end:
+        this host sees the carrier go."""
+        self.lab.ip(f"link set dev {port or self.port} {'up' if up else 'down'}")
+
+    def nft(self, *rules):
+        """Run nft(8) commands where the bridge is; '{port}' in them is our end there."""
+        script = "\n".join(rule.replace("{port}", self.port) for rule in rules)
+        argv = [*self.lab.outer.enter(pid_namespace=False), tool("nft"), "-f", "-"]
+        done = subprocess.run(
+            argv, input=script, capture_output=True, text=True, timeout=15, env=clean_environment("/"), cwd="/"
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"nft {script}: {done.stderr.strip()}")
+
+    def mute(self, muted=True):
+        """Drop at the bridge all mDNS that this host sends, or no longer."""
+        if muted:
+            self.nft(
+                "table bridge mute-{port} {",
+                " chain c {",
+                "  type filter hook prerouting priority 0;",
+                '  iifname "{port}" udp dport 5353 drop;',
+                " }",
+                "}",
+            )
+        else:
+            self.nft("delete table bridge mute-{port}")
 
     def start_bus(self):
         """A private system bus at the usual place."""
@@ -232,6 +267,7 @@ class Lab:
             (self.directory / "etc" / name).write_text(text)
         try:
             self.outer = self._open()
+            self.add_lan("lan")
         except BaseException:
             shutil.rmtree(self.directory, ignore_errors=True)
             raise
@@ -256,6 +292,10 @@ class Lab:
             host.close()
         if not self.keep_logs:
             shutil.rmtree(self.directory, ignore_errors=True)
+
+    def add_lan(self, name):
+        """Another network: a bridge without hosts."""
+        self.ip(f"link add {name} {BRIDGE}", f"link set {name} up")
 
     def ip(self, *commands, check=True):
         """Run ip(8) commands where the bridge is."""

@@ -104,6 +104,18 @@ static void addresses_are_in_order_when_added_in_any(void **state)
 	assert_order(&msg, expected, COUNT(expected));
 }
 
+static void addresses_are_on_link_when_one_is(void **state)
+{
+	struct link_msg msg = {0};
+
+	(void)state;
+	assert_false(addresses_are_on_link(&msg));
+	add(&msg, "2001:db8::1", false);
+	assert_false(addresses_are_on_link(&msg));
+	add(&msg, "fe80::1", true);
+	assert_true(addresses_are_on_link(&msg));
+}
+
 static void addresses_drop_the_worst_when_there_are_too_many(void **state)
 {
 	static const char *const expected[] = {"10.0.0.1", "10.0.0.2", "10.1.0.0", "10.1.0.1",
@@ -130,6 +142,7 @@ int main(void)
 		cmocka_unit_test(address_matches_when_it_is_in_the_prefix),
 		cmocka_unit_test(address_is_link_local_in_fe80_10_only),
 		cmocka_unit_test(addresses_are_in_order_when_added_in_any),
+		cmocka_unit_test(addresses_are_on_link_when_one_is),
 		cmocka_unit_test(addresses_drop_the_worst_when_there_are_too_many),
 	};
 
