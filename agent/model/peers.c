@@ -131,7 +131,9 @@ static void cut_off(struct peers *peers, struct claim *claim, uint64_t now_ms)
 {
 	claim->id = ++peers->next_id; // what a probe says that is under way is of before
 	liveness_judged(&claim->liveness, LIVENESS_REFUSED, now_ms);
-	schedule_update(&peers->world.schedule, claim);
+	if (claim->peer != NULL) {
+		schedule_update(&peers->world.schedule, claim);
+	}
 }
 
 // It is not heard there any more. Its end is verified, unless another is in its place.
@@ -233,6 +235,9 @@ static const char *join(struct peers *peers, struct claim *claim, const struct r
 	claim->is_newcomer = true;
 	claim->peer = &entry->peer;
 	LL_APPEND(entry->claims, claim);
+	if (claim->liveness.state == LIVENESS_DOWN) {
+		peer_doubt(&peers->world, claim); // seen before our link was cut
+	}
 	settle(peers, entry, now_ms);
 	return NULL;
 }
@@ -345,7 +350,7 @@ void peers_cut(struct peers *peers, int32_t ifindex, uint64_t now_ms)
 
 	// First, that what is told of their end still has the addresses.
 	HASH_ITER (hh, peers->claims, claim, next) {
-		if (claim->peer != NULL && sightings_depend_on(&claim->sightings, ifindex)) {
+		if (sightings_depend_on(&claim->sightings, ifindex)) {
 			cut_off(peers, claim, now_ms);
 		}
 	}

@@ -119,6 +119,27 @@ def test_who_left_while_the_cable_was_out_and_who_came_are_known_when_it_is_back
     assert not watch.seen("up", there.name, after=back)
 
 
+def test_an_agent_that_starts_while_the_cable_is_out_knows_nobody_until_it_is_back(a, b, pair, repaired):
+    """Though Avahi has them in its cache, and says so."""
+    _, there, _, _ = pair
+    gone = Program(b)
+    wait_until(lambda: gone.name in a.nodes(), what="the other program")
+    a.agents[-1].kill()
+    a.link(False)
+    gone.end()
+    wait_until(lambda: "NO-CARRIER" in a.run(["ip", "link", "show", "eth0"]).stdout, what="the carrier to be gone")
+    a.start_agent()
+    watch = a.watch()
+    here = Program(a)
+    watch.wait("up", here.name)
+    assert a.lookup(there) == []
+    back = time.monotonic()
+    a.link(True)
+    when, _ = watch.wait("up", there.name, after=back)
+    assert when - back <= WHOLE_WITHIN
+    assert not watch.seen("up", gone.name)
+
+
 def test_an_address_that_changes_is_handed_out_elsewhere_within_two_seconds(a, b, pair, repaired):
     here, there, watch, far_watch = pair
     new = "10.77.0.201"

@@ -159,7 +159,10 @@ static void peers_seen_but_not_resolved_before_the_cut_are_resolved_after_it(voi
 	expect(&w, "");
 	mend(&w, ETH);
 	expect(&w, "resolve A at 2/4");
+	wait_ms(&w, LIVENESS_AGAIN_MS);
 	resolve(&w, &alice, ETH4, "10.0.0.1");
+	expect(&w, "probe A at 10.0.0.1:4000"); // from a cache: it may have left
+	judge(&w, "A", LIVENESS_ACCEPTED);
 	expect(&w, "up " UP);
 	see(&w, "B", WLAN4);
 	cut(&w, WLAN);
