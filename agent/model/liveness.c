@@ -213,6 +213,14 @@ void liveness_superseded(struct liveness *liveness)
 	die(liveness, LIVENESS_REPLACED);
 }
 
+void liveness_cut(struct liveness *liveness, uint64_t now_ms)
+{
+	liveness->is_probing = false;
+	if (liveness->state != LIVENESS_DEAD) {
+		fail(liveness, LIVENESS_CUT, now_ms);
+	}
+}
+
 void liveness_moved(struct liveness *liveness)
 {
 	liveness->is_probing = false;

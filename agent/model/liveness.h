@@ -51,6 +51,7 @@ enum liveness_cause {
 	LIVENESS_REFUSING, // nobody listens on its port
 	LIVENESS_SILENCE,  // neither its port nor its host's responder answered
 	LIVENESS_REPLACED, // another registration has its place or its name
+	LIVENESS_CUT,      // our link to it has no carrier
 	LIVENESS_CAUSES,
 };
 
@@ -88,6 +89,8 @@ unsigned liveness_tick(struct liveness *liveness, uint64_t now_ms);
 void liveness_unaskable(struct liveness *liveness);
 // liveness_superseded(): it is withdrawn because its successor is here; nothing to verify.
 void liveness_superseded(struct liveness *liveness);
+// liveness_cut(): heard on a link without carrier only: not there, but Avahi may still have it.
+void liveness_cut(struct liveness *liveness, uint64_t now_ms);
 // liveness_moved(): its records name another port now, of which the probe under way says nothing.
 void liveness_moved(struct liveness *liveness);
 // liveness_outage(): all sightings are void until browsing resumes.

@@ -126,11 +126,11 @@ bool peers_seen(struct peers *peers, const char *instance, struct peers_where wh
 	return is_kept;
 }
 
-// It is heard on a link without carrier and nowhere else: not there, but Avahi may still have it.
+// It is heard on a link without carrier and nowhere else.
 static void cut_off(struct peers *peers, struct claim *claim, uint64_t now_ms)
 {
 	claim->id = ++peers->next_id; // what a probe says that is under way is of before
-	liveness_judged(&claim->liveness, LIVENESS_REFUSED, now_ms);
+	liveness_cut(&claim->liveness, now_ms);
 	if (claim->peer != NULL) {
 		schedule_update(&peers->world.schedule, claim);
 	}
@@ -385,7 +385,9 @@ void peers_resumed(struct peers *peers, uint64_t now_ms)
 
 	HASH_ITER (hh, peers->claims, claim, next) {
 		liveness_resumed(&claim->liveness, now_ms);
-		schedule_update(&peers->world.schedule, claim);
+		if (claim->peer != NULL) { // else there is nothing to verify before it is resolved
+			schedule_update(&peers->world.schedule, claim);
+		}
 	}
 }
 

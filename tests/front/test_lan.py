@@ -158,6 +158,7 @@ def test_a_cable_that_is_out_takes_its_peers_down_at_once_and_not_those_of_anoth
     life.say("cut", 2)
     watch.expect(DOWN, B)
     assert time.monotonic() - began < 1, "it was asked first"
+    assert client.status()["downs_cut"] == "1"
     watch.expect(CHANGED, b"eve@b.home", interface=b"eth3")
     assert client.lookup(B) == "not_found"
     life.expect("ask")  # that was for it

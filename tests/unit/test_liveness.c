@@ -12,7 +12,7 @@
 static const char *const states[] = {"alive",  "verifying", "verified", "unconfirmed",
 				     "outage", "down",      "dead"};
 // Of what ended; LIVENESS_LEFT is also how it begins.
-static const char *const causes[] = {"", " refusing", " silence", " replaced"};
+static const char *const causes[] = {"", " refusing", " silence", " replaced", " cut"};
 
 enum input {
 	SEEN,
@@ -266,6 +266,30 @@ static void liveness_waits_30_s_for_what_was_withdrawn_and_asks_in_between(void 
 	assert_int_equal(n_asked, 3);
 }
 
+static void liveness_is_down_at_once_when_our_link_is_cut(void **state)
+{
+	struct liveness liveness;
+
+	(void)state;
+	liveness_init(&liveness);
+	liveness_seen(&liveness);
+	liveness_doubted(&liveness, true);
+	liveness_cut(&liveness, NOW); // whatever the probe will say
+	assert_int_equal(liveness.state, LIVENESS_DOWN);
+	assert_int_equal(liveness.cause, LIVENESS_CUT);
+	assert_false(liveness.is_probing);
+	liveness_seen(&liveness);
+	assert_int_equal(liveness.state, LIVENESS_ALIVE);
+	// What nobody advertises is not waited for.
+	liveness_gone(&liveness);
+	liveness_cut(&liveness, NOW);
+	assert_int_equal(liveness.state, LIVENESS_DEAD);
+	assert_int_equal(liveness.cause, LIVENESS_CUT);
+	liveness_superseded(&liveness);
+	liveness_cut(&liveness, NOW);
+	assert_int_equal(liveness.cause, LIVENESS_REPLACED);
+}
+
 static void liveness_verifies_ever_more_rarely_what_only_its_responder_vouches_for(void **state)
 {
 	static const uint64_t pauses_ms[] = {12000, 24000, 48000, 60000, 60000};
@@ -299,6 +323,7 @@ int main(void)
 		cmocka_unit_test(liveness_starts_alive_and_is_shown_until_it_is_known_to_be_down),
 		cmocka_unit_test(liveness_asks_ever_more_rarely_while_it_stays_down),
 		cmocka_unit_test(liveness_waits_30_s_for_what_was_withdrawn_and_asks_in_between),
+		cmocka_unit_test(liveness_is_down_at_once_when_our_link_is_cut),
 		cmocka_unit_test(
 			liveness_verifies_ever_more_rarely_what_only_its_responder_vouches_for),
 	};

@@ -320,6 +320,16 @@ static void step(struct storm *storm)
 	case 6:
 		peers_verify_all(storm->peers);
 		break;
+	case 7:
+		peers_cut(storm->peers, where.ifindex, storm->now_ms);
+		break;
+	case 8:
+	case 9:
+		peers_mended(storm->peers, where.ifindex, storm->now_ms);
+		break;
+	case 10:
+		peers_again(storm->peers, instance, where, storm->now_ms);
+		break;
 	default:
 		switch (below(storm, 9)) {
 		case 0:
