@@ -53,6 +53,9 @@ def cpu_seconds(pid):
         (["--interface", ""], "--interface"),
         (["--interface", "sixteen-letters-"], "--interface"),
         ([word for number in range(9) for word in ("--interface", f"eth{number}")], "eth8"),
+        (["--ignore-interface", "x" * 64], "--ignore-interface"),
+        ([f"--ignore-interface=eth{number}" for number in range(33)], "eth32"),
+        (["--ignore-interface=", *[f"--ignore-interface=eth{number}" for number in range(33)]], "eth32"),
     ],
 )
 def test_a_wrong_command_line_is_refused_with_exit_code_2(args, words):
