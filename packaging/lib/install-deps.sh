@@ -15,7 +15,7 @@ PACKAGES_LAB="python3 iproute2 dbus dbus-daemon avahi-daemon"
 # shellcheck disable=SC2034
 PACKAGES_TEST="python3-pytest python3-pytest-xdist avahi-utils nftables openssl
 	libcmocka-dev valgrind clang libclang-rt-dev clang-format
-	erlang-eunit erlang-tools erlang-dialyzer rebar3"
+	erlang-eunit erlang-tools erlang-dialyzer erlang-syntax-tools erlang-ssl rebar3"
 
 : "${tree:?is set by the script that sources this one}"
 
