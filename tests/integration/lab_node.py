@@ -118,11 +118,12 @@ class Node:
 
     def disconnect(self, other):
         """Close the connection to another node, and wait until both have noticed."""
-        self.eval(f"erlang:disconnect_node({atom(other.name)})")
-        wait_until(
-            lambda: other.name not in self.connected() and self.name not in other.connected(),
-            what=f"{self} and {other} to be apart",
-        )
+
+        def are_apart():
+            self.eval(f"erlang:disconnect_node({atom(other.name)})")  # one may have dialled again: global does
+            return other.name not in self.connected() and self.name not in other.connected()
+
+        wait_until(are_apart, what=f"{self} and {other} to be apart")
 
     def peer_address(self, other):
         """Address and port of the connection that this node has to other, such as ('10.77.0.2', 4711)."""
