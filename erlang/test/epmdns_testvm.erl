@@ -71,23 +71,12 @@ inside(Function, Args) ->
     ["-eval", lists:flatten(io_lib:format("epmdns_inside:~p(~s).", [Function, Terms]))].
 
 %% The next term that the VM says with epmdns_inside:say/1.
-said({Port, _} = Vm) ->
-    said(Vm, Port, []).
-
-said(Vm, Port, Seen) ->
-    receive
-        {Port, {data, {eol, <<"said: ", Text/binary>>}}} ->
-            {ok, Tokens, _} = erl_scan:string(binary_to_list(Text)),
-            {ok, Term} = erl_parse:parse_term(Tokens),
-            Term;
-        {Port, {data, {_, Line}}} ->
-            said(Vm, Port, [Line | Seen]);
-        {Port, {exit_status, Status}} ->
-            error({exit, Status, lists:reverse(Seen)})
-    after ?DEADLINE_MS ->
-        close(Vm),
-        error({deadline, lists:reverse(Seen)})
-    end.
+said(Vm) ->
+    Said = lists:last(until_line(Vm, "said: ")),
+    [_, Text] = string:split(Said, "said: "),
+    {ok, Tokens, _} = erl_scan:string(binary_to_list(Text)),
+    {ok, Term} = erl_parse:parse_term(Tokens),
+    Term.
 
 %% Read what the VM writes until a line has this text: all these lines.
 until_line({Port, _} = Vm, Text) ->
