@@ -232,6 +232,8 @@ static int run(struct program *program)
 	program->ops->free(program->backend);
 	front_free(program->front);
 	event_free(quit);
+	interfaces_free(program->interfaces); // its events are of this base
+	program->interfaces = NULL;
 	event_base_free(program->base);
 	return EXIT_SUCCESS;
 }

@@ -49,6 +49,10 @@ static void on_again(evutil_socket_t fd, short what, void *user)
 
 static void judge(struct knock *knock, int error)
 {
+	if (knock->fd >= 0) { // connect, then close: what else is asked may take seconds
+		close(knock->fd);
+		knock->fd = -1;
+	}
 	switch (error) {
 	case 0:
 	case EMFILE: // without a descriptor nobody can tell
@@ -68,10 +72,6 @@ static void judge(struct knock *knock, int error)
 	case ENETDOWN:
 	case EADDRNOTAVAIL:
 	case EAGAIN:
-		if (knock->fd >= 0) {
-			close(knock->fd);
-			knock->fd = -1;
-		}
 		set_event(knock, 0, on_again, KNOCK_AGAIN_MS);
 		break;
 	default: // EACCES, …: no way there from here

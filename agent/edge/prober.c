@@ -261,6 +261,22 @@ static void start(struct prober *prober, struct probe *probe, uint64_t now_ms)
 				      now_ms));
 }
 
+// What nobody waits for any more leaves the queue, and costs nothing.
+static void drop_unwanted(struct prober *prober)
+{
+	struct probe *probe, *next;
+
+	if (prober->ops->is_wanted == NULL) {
+		return;
+	}
+	DL_FOREACH_SAFE (prober->queued, probe, next) {
+		if (!prober->ops->is_wanted(prober->user, &probe->ticket)) {
+			take_off_queue(prober, probe);
+			finish(probe, LIVENESS_SILENT);
+		}
+	}
+}
+
 static void on_pump(evutil_socket_t fd, short what, void *user)
 {
 	struct prober *prober = user;
@@ -270,6 +286,7 @@ static void on_pump(evutil_socket_t fd, short what, void *user)
 
 	(void)fd;
 	(void)what;
+	drop_unwanted(prober);
 	while (prober->n_queued > PROBER_QUEUE_MAX) {
 		probe = prober->queued; // nothing is known of it: it may live
 		take_off_queue(prober, probe);

@@ -29,6 +29,8 @@ struct prober_ops {
 	// once for each probe
 	void (*on_judged)(void *user, const struct peers_ticket *ticket,
 			  enum liveness_verdict verdict);
+	// is the answer still of use? NULL: always. What is not wanted is LIVENESS_SILENT unasked
+	bool (*is_wanted)(void *user, const struct peers_ticket *ticket);
 	// one is not answered at once: put a fresh question on the network
 	void (*on_unanswered)(void *user);
 };

@@ -112,8 +112,16 @@ static void on_unanswered(void *user)
 	lan_ask(user);
 }
 
+static bool is_wanted(void *user, const struct peers_ticket *ticket)
+{
+	const struct agent *agent = user;
+
+	return peers_is_wanted(agent->peers, ticket);
+}
+
 static const struct prober_ops prober_ops = {
 	.on_judged = on_judged,
+	.is_wanted = is_wanted,
 	.on_unanswered = on_unanswered,
 };
 

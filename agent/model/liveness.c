@@ -17,10 +17,15 @@ static void die(struct liveness *liveness, enum liveness_cause cause)
 
 static unsigned probe(struct liveness *liveness, unsigned how)
 {
+	bool must_connect = (how & LIVENESS_CONNECT) != 0;
+
 	if (liveness->is_probing) {
+		liveness->is_connect_wanted |= must_connect && !liveness->is_connecting;
 		return 0;
 	}
 	liveness->is_probing = true;
+	liveness->is_connecting = must_connect;
+	liveness->is_connect_wanted = false;
 	return LIVENESS_PROBE | how;
 }
 
@@ -141,8 +146,12 @@ unsigned liveness_judged(struct liveness *liveness, enum liveness_verdict verdic
 	}
 	switch (verdict) {
 	case LIVENESS_ADVERTISED:
+		if (liveness->is_connect_wanted) {
+			return probe(liveness, LIVENESS_CONNECT); // a connect has failed meanwhile
+		}
+		return accept(liveness, true, now_ms);
 	case LIVENESS_ACCEPTED:
-		return accept(liveness, verdict == LIVENESS_ADVERTISED, now_ms);
+		return accept(liveness, false, now_ms);
 	case LIVENESS_REFUSED:
 		fail(liveness, LIVENESS_REFUSING, now_ms);
 		break;

@@ -67,9 +67,11 @@ struct liveness {
 	uint8_t cause; // enum liveness_cause
 	bool is_advertised : 1;
 	bool is_probing : 1;
-	bool is_unconfirmed : 1; // how it is shown: nobody vouches for it now
-	uint32_t again_ms;       // next pause; while unconfirmed, what is left of that time
-	uint64_t deadline_ms;    // call liveness_tick() then; LIVENESS_NEVER for none
+	bool is_connecting : 1;     // with that: only a connect tells …
+	bool is_connect_wanted : 1; // … or, of a probe that is satisfied with less, will have to
+	bool is_unconfirmed : 1;    // how it is shown: nobody vouches for it now
+	uint32_t again_ms;          // next pause; while unconfirmed, what is left of that time
+	uint64_t deadline_ms;       // call liveness_tick() then; LIVENESS_NEVER for none
 };
 
 void liveness_init(struct liveness *liveness);

@@ -30,7 +30,8 @@ struct peer_entry {
 	struct peer_shown shown[PEER_FAMILIES]; // inet, inet6
 	uint64_t since_ms;
 	uint32_t since_creation;
-	bool has_literal; // the host part of its name is an address
+	bool has_literal;  // the host part of its name is an address
+	bool is_unsettled; // a claim of it has changed (peers_cut())
 	uint8_t name_len;
 	uint8_t name[];
 };

@@ -141,11 +141,12 @@ void peers_gone(struct peers *peers, const char *instance, struct peers_where wh
 		uint64_t now_ms)
 {
 	struct claim *claim = find_claim(peers, instance);
-	bool is_last;
+	bool was_heard, is_last;
 
 	if (claim == NULL) {
 		return;
 	}
+	was_heard = sightings_is_seen(&claim->sightings, where);
 	is_last = sightings_gone(&claim->sightings, where, claim_address_len(claim));
 	if (claim->peer == NULL) {
 		if (is_last) {
@@ -153,7 +154,8 @@ void peers_gone(struct peers *peers, const char *instance, struct peers_where wh
 		}
 		return;
 	}
-	if (sightings_is_cut_off(&claim->sightings)) {
+	// A goodbye from where our link is well may be forged, or a refresh that was lost.
+	if (!was_heard && sightings_is_cut_off(&claim->sightings)) {
 		cut_off(peers, claim, now_ms);
 	} else if (contest_is_superseded(peer_entry_of(claim->peer)->claims, claim)) {
 		if (is_last) {
@@ -328,6 +330,18 @@ static void settle_all(struct peers *peers, uint64_t now_ms)
 	}
 }
 
+static void settle_changed(struct peers *peers, uint64_t now_ms)
+{
+	struct peer_entry *entry, *next;
+
+	HASH_ITER (hh, peers->by_name, entry, next) {
+		if (entry->is_unsettled) {
+			entry->is_unsettled = false;
+			settle(peers, entry, now_ms);
+		}
+	}
+}
+
 void peers_outage(struct peers *peers, uint64_t now_ms)
 {
 	struct claim *claim, *next_claim;
@@ -344,21 +358,33 @@ void peers_outage(struct peers *peers, uint64_t now_ms)
 	settle_all(peers, now_ms);
 }
 
+static void note_change(const struct claim *claim)
+{
+	if (claim->peer != NULL) {
+		peer_entry_of(claim->peer)->is_unsettled = true;
+	}
+}
+
 void peers_cut(struct peers *peers, int32_t ifindex, uint64_t now_ms)
 {
 	struct claim *claim, *next;
 
 	// First, that what is told of their end still has the addresses.
 	HASH_ITER (hh, peers->claims, claim, next) {
-		if (sightings_depend_on(&claim->sightings, ifindex)) {
+		uint8_t len = claim->peer != NULL ? claim_address_len(claim) : 0;
+
+		if (sightings_depend_on(&claim->sightings, ifindex, len)) {
 			cut_off(peers, claim, now_ms);
+			note_change(claim);
 		}
 	}
-	settle_all(peers, now_ms);
+	settle_changed(peers, now_ms);
 	HASH_ITER (hh, peers->claims, claim, next) {
-		sightings_cut(&claim->sightings, ifindex);
+		if (sightings_cut(&claim->sightings, ifindex)) {
+			note_change(claim);
+		}
 	}
-	settle_all(peers, now_ms);
+	settle_changed(peers, now_ms);
 }
 
 void peers_mended(struct peers *peers, int32_t ifindex, uint64_t now_ms)
@@ -389,6 +415,13 @@ void peers_resumed(struct peers *peers, uint64_t now_ms)
 			schedule_update(&peers->world.schedule, claim);
 		}
 	}
+}
+
+bool peers_is_wanted(const struct peers *peers, const struct peers_ticket *ticket)
+{
+	const struct claim *claim = find_claim(peers, ticket->instance);
+
+	return claim != NULL && claim->id == ticket->id;
 }
 
 void peers_judge(struct peers *peers, const struct peers_ticket *ticket,

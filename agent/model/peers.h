@@ -158,6 +158,8 @@ void peers_mended(struct peers *peers, int32_t ifindex, uint64_t now_ms);
 // The answer to peers_ops.probe.
 void peers_judge(struct peers *peers, const struct peers_ticket *ticket,
 		 enum liveness_verdict verdict, uint64_t now_ms);
+// peers_is_wanted(): is an answer still of use? That of a claim which is gone or has moved is not.
+bool peers_is_wanted(const struct peers *peers, const struct peers_ticket *ticket);
 // A connect to the node failed, says a client; family 0: either. Return: probes begun for it.
 uint32_t peers_doubt(struct peers *peers, struct ep_str node, uint32_t family);
 // This machine has slept: anything may have happened.

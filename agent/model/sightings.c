@@ -187,17 +187,24 @@ void sightings_gone_everywhere(struct sightings *sightings)
 	}
 }
 
-void sightings_cut(struct sightings *sightings, int32_t ifindex)
+bool sightings_cut(struct sightings *sightings, int32_t ifindex)
 {
+	bool is_changed = false;
+
 	for (uint8_t i = sightings->n; i-- > 0;) {
 		struct sighting *sighting = &sightings->all[i];
 
-		if (sighting->ifindex == ifindex && sighting->is_stale) {
+		if (sighting->ifindex != ifindex || sighting->is_cut) {
+			continue;
+		}
+		is_changed = true;
+		if (sighting->is_stale) {
 			remove_at(sightings, i);
-		} else if (sighting->ifindex == ifindex) {
+		} else {
 			sighting->is_cut = true;
 		}
 	}
+	return is_changed;
 }
 
 bool sightings_is_cut_off(const struct sightings *sightings)
@@ -230,7 +237,7 @@ bool sightings_mend(struct sightings *sightings, int32_t ifindex)
 	return was_cut;
 }
 
-bool sightings_depend_on(const struct sightings *sightings, int32_t ifindex)
+bool sightings_depend_on(const struct sightings *sightings, int32_t ifindex, uint8_t len)
 {
 	bool is_heard_there = false, is_only_there = true, was_there = false;
 
@@ -238,7 +245,7 @@ bool sightings_depend_on(const struct sightings *sightings, int32_t ifindex)
 		const struct sighting *sighting = &sightings->all[i];
 
 		if (sighting->ifindex != ifindex) {
-			if (is_heard(sighting)) {
+			if (is_heard(sighting) && (len == 0 || sighting->len == len)) {
 				return false;
 			}
 			is_only_there = false;

@@ -48,12 +48,13 @@ bool sightings_is_seen(const struct sightings *sightings, struct peers_where whe
 
 /*
  * Our link lost its carrier, or has it back. Heard elsewhere, too, the addresses there are the last
- * choice from then on, until one has answered or is heard anew. Return: was it cut?
+ * choice from then on, until one has answered or is heard anew. Return: has that changed anything?
  */
-void sightings_cut(struct sightings *sightings, int32_t ifindex);
+bool sightings_cut(struct sightings *sightings, int32_t ifindex);
 bool sightings_mend(struct sightings *sightings, int32_t ifindex);
 // sightings_depend_on(): would it be heard nowhere without that interface, where it is or was?
-bool sightings_depend_on(const struct sightings *sightings, int32_t ifindex);
+// Heard with no address of that length (0: of any, or none) is not heard.
+bool sightings_depend_on(const struct sightings *sightings, int32_t ifindex, uint8_t len);
 // sightings_is_cut_off(): is it heard nowhere, because of that?
 bool sightings_is_cut_off(const struct sightings *sightings);
 // sightings_is_at(): is it heard on that interface?

@@ -88,7 +88,8 @@ static void peers_heard_on_another_link_stay_up(void **state)
 	end(&w);
 }
 
-static void peers_gone_on_the_other_link_are_down_and_kept_as_long_as_avahi_has_them(void **state)
+static void
+peers_gone_on_the_other_link_are_verified_and_kept_as_long_as_avahi_has_them(void **state)
 {
 	struct world w;
 
@@ -99,11 +100,36 @@ static void peers_gone_on_the_other_link_are_down_and_kept_as_long_as_avahi_has_
 	cut(&w, ETH);
 	w.log[0] = '\0';
 	lose(&w, "A", WLAN4);
+	expect(&w, "probe A at 10.1.0.1:4000");
+	judge(&w, "A", LIVENESS_SILENT);
 	expect(&w, "down alice@a/4 10.1.0.1:4000 #10");
 	mend(&w, ETH);
 	expect(&w, "probe A at 10.0.0.1:4000");
 	judge(&w, "A", LIVENESS_ACCEPTED);
 	expect(&w, "up " UP);
+	end(&w);
+}
+
+// It was thought to be there all the time, and after the cut was handed out without having
+// answered.
+static void peers_heard_elsewhere_without_an_address_are_down_until_it_is_known(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	see(&w, "A", WLAN4); // resolved later
+	cut(&w, ETH);
+	expect(&w, "up " UP ", down " UP);
+	mend(&w, ETH);
+	expect(&w, "probe A at 10.0.0.1:4000");
+	judge(&w, "A", LIVENESS_SILENT);
+	expect(&w, "");
+	assert_null(resolve(&w, &alice, WLAN4, "10.1.0.1"));
+	expect(&w, "probe A at 10.1.0.1:4000");
+	judge(&w, "A", LIVENESS_ACCEPTED);
+	expect(&w, "up alice@a/4 10.1.0.1:4000 #10");
 	end(&w);
 }
 
@@ -235,7 +261,9 @@ int main(void)
 		cmocka_unit_test(peers_that_left_meanwhile_stay_down),
 		cmocka_unit_test(peers_heard_on_another_link_stay_up),
 		cmocka_unit_test(
-			peers_gone_on_the_other_link_are_down_and_kept_as_long_as_avahi_has_them),
+			peers_gone_on_the_other_link_are_verified_and_kept_as_long_as_avahi_has_them),
+		cmocka_unit_test(
+			peers_heard_elsewhere_without_an_address_are_down_until_it_is_known),
 		cmocka_unit_test(peers_are_down_at_once_when_avahi_was_first_to_notice),
 		cmocka_unit_test(peers_pay_no_heed_to_an_answer_from_before_the_cut),
 		cmocka_unit_test(peers_seen_but_not_resolved_before_the_cut_are_resolved_after_it),

@@ -103,6 +103,14 @@ static void on_judged(void *user, const struct peers_ticket *ticket, enum livene
 	story->judged[story->n_judged++].verdict = verdict;
 }
 
+#define UNWANTED 100000 // ids from here on
+
+static bool is_wanted(void *user, const struct peers_ticket *ticket)
+{
+	(void)user;
+	return ticket->id < UNWANTED;
+}
+
 static void on_unanswered(void *user)
 {
 	struct story *story = user;
@@ -112,8 +120,8 @@ static void on_unanswered(void *user)
 
 static struct story *story_new(void)
 {
-	static const struct prober_ops ops = {.on_judged = on_judged,
-					      .on_unanswered = on_unanswered};
+	static const struct prober_ops ops = {
+		.on_judged = on_judged, .is_wanted = is_wanted, .on_unanswered = on_unanswered};
 	struct story *story = calloc(1, sizeof(*story));
 
 	connect_error = 0;
@@ -382,6 +390,29 @@ static void prober_asks_a_hundred_times_a_second_at_most(void **state)
 	for (unsigned i = 0; i < 250; i++) {
 		assert_int_equal(story->judged[i].verdict, LIVENESS_REFUSED);
 	}
+	story_free(story);
+}
+
+// Links that come and go made it ask thousands of times for what had changed since.
+static void prober_spends_nothing_on_what_is_no_more_wanted(void **state)
+{
+	enum { N = 10 * PROBER_PER_SECOND };
+	struct story *story = story_new();
+	uint16_t port;
+	int listener = listen_on(AF_INET, 4, &port);
+
+	(void)state;
+	for (unsigned i = 0; i < N; i++) {
+		ask(story, UNWANTED + i, 1, port);
+	}
+	ask(story, 1, 2, port);
+	expect_verdict(story, N, 1, LIVENESS_ACCEPTED);
+	for (unsigned i = 0; i < N; i++) {
+		assert_int_equal(story->judged[i].verdict, LIVENESS_SILENT);
+	}
+	assert_int_equal(n_connects, 1);
+	assert_int_equal(prober_pending(story->prober), 0);
+	close(listener);
 	story_free(story);
 }
 
@@ -793,6 +824,7 @@ int main(void)
 		cmocka_unit_test(prober_blames_nobody_for_a_lack_of_descriptors),
 		cmocka_unit_test(prober_asks_one_target_five_times_a_second_at_most),
 		cmocka_unit_test(prober_asks_a_hundred_times_a_second_at_most),
+		cmocka_unit_test(prober_spends_nothing_on_what_is_no_more_wanted),
 		cmocka_unit_test(prober_asks_only_so_many_at_once),
 		cmocka_unit_test(prober_judges_every_probe_once_when_the_queue_overflows),
 		cmocka_unit_test(prober_takes_the_word_of_a_responder),
