@@ -246,6 +246,12 @@ class Host(AgentHost):
                 process.kill()
         for process in mine:
             process.terminate(3)
+        for pid, name in self.running().items():  # what those have left behind
+            if name not in ("avahi-daemon", "dbus-daemon"):
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
         if self.avahi is not None and not self.avahi.alive:
             self.start_avahi()
 

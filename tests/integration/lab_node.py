@@ -169,7 +169,8 @@ class Node:
 class Terminal:
     """A program on a simulated host that has a terminal, and a test for its user."""
 
-    SCRIPT = 'exec script --quiet --flush --command "$1" /dev/null <&3 3<&-'
+    # Whoever runs the tests may ignore hangups (nohup), which would be inherited.
+    SCRIPT = 'exec env --default-signal=HUP script --quiet --flush --command "$1" /dev/null <&3 3<&-'
 
     def __init__(self, host, argv):
         command = ["/bin/sh", "-c", self.SCRIPT, "sh", shlex.join(map(str, argv))]
