@@ -69,7 +69,6 @@ static void add_link(struct hostlinks *links, const struct ifaddrs *entry)
 		.is_up = (entry->ifa_flags & IFF_UP) != 0,
 		.has_carrier = (entry->ifa_flags & carrier) == carrier,
 		.is_multicast = (entry->ifa_flags & IFF_MULTICAST) != 0,
-		.is_point_to_point = (entry->ifa_flags & IFF_POINTOPOINT) != 0,
 	};
 	memcpy(link->name, entry->ifa_name, strlen(entry->ifa_name) + 1);
 }

@@ -29,7 +29,6 @@ struct link_status {
 	bool is_up;
 	bool has_carrier;
 	bool is_multicast;
-	bool is_point_to_point;
 	uint16_t n_addresses;
 	uint64_t addresses; // sum of a hash of each, with its prefix
 };

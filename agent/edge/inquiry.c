@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "base/mdns.h"
 #include "base/xalloc.h"
-#include "model/peers.h"
+#include "edge/place.h"
 
 #define FAMILIES 2
 #define TARGETS 256     // addresses asked within a second
@@ -45,30 +45,6 @@ struct inquiry {
 	unsigned n_targets;
 	struct target targets[TARGETS];
 };
-
-// Return: false for an address of no use.
-static bool get_address(const struct sockaddr_storage *storage, struct peers_address *address,
-			uint16_t *port)
-{
-	*address = (struct peers_address){.is_on_link = true};
-	if (storage->ss_family == AF_INET) {
-		const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)storage;
-
-		address->len = 4;
-		memcpy(address->bytes, &in->sin_addr, 4);
-		*port = ntohs(in->sin_port);
-		return true;
-	}
-	if (storage->ss_family == AF_INET6) {
-		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)storage;
-
-		address->len = 16;
-		memcpy(address->bytes, &in6->sin6_addr, 16);
-		*port = ntohs(in6->sin6_port);
-		return true;
-	}
-	return false;
-}
 
 static bool is_from_link(struct msghdr *msg)
 {
@@ -124,7 +100,7 @@ static bool receive(struct inquiry_socket *socket, int flags)
 		// The error of an earlier packet is reported once, and it is in the other queue.
 		return errno != EAGAIN && (flags & MSG_ERRQUEUE) == 0;
 	}
-	if (!get_address(&from, &address, &port) || port != MDNS_PORT) {
+	if (!place_read(&from, &address, &port) || port != MDNS_PORT) {
 		return true;
 	}
 	if ((flags & MSG_ERRQUEUE) != 0) {
@@ -201,8 +177,7 @@ static bool is_within_limits(struct inquiry *inquiry, const struct peers_address
 		return false;
 	}
 	while (target < inquiry->targets + inquiry->n_targets &&
-	       (target->address.len != address->len ||
-		memcmp(target->address.bytes, address->bytes, address->len) != 0)) {
+	       !place_is_same(&target->address, address)) {
 		target++;
 	}
 	if (target == inquiry->targets + TARGETS) {
@@ -220,31 +195,13 @@ static bool is_within_limits(struct inquiry *inquiry, const struct peers_address
 	return true;
 }
 
-static socklen_t fill(struct sockaddr_storage *storage, const struct peers_address *target,
-		      int32_t ifindex)
-{
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)(void *)storage;
-	struct sockaddr_in *in = (struct sockaddr_in *)(void *)storage;
-
-	if (target->len == 4) {
-		*in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(MDNS_PORT)};
-		memcpy(&in->sin_addr, target->bytes, 4);
-		return sizeof(*in);
-	}
-	*in6 = (struct sockaddr_in6){.sin6_family = AF_INET6,
-				     .sin6_port = htons(MDNS_PORT),
-				     .sin6_scope_id = (uint32_t)ifindex};
-	memcpy(&in6->sin6_addr, target->bytes, 16);
-	return sizeof(*in6);
-}
-
 void inquiry_send(struct inquiry *inquiry, const struct peers_address *target, int32_t ifindex,
 		  unsigned turn, const uint8_t *packet, size_t n)
 {
 	bool is_inet6 = target->len == 16;
 	struct inquiry_socket *at = &inquiry->sockets[is_inet6][turn % INQUIRY_SOCKETS];
 	struct sockaddr_storage storage;
-	socklen_t len = fill(&storage, target, ifindex);
+	socklen_t len = place_fill(&storage, target, ifindex, MDNS_PORT);
 	int fd;
 
 	if (!is_within_limits(inquiry, target)) {

@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 #include "base/xalloc.h"
-#include "model/peers.h"
+#include "edge/place.h"
 
 struct knock {
 	struct event_base *base;
@@ -119,25 +119,6 @@ static void try_connect(struct knock *knock)
 	set_event(knock, 0, on_failed, 0);
 }
 
-static void fill_target(struct knock *knock, const struct peers_address *address, int32_t ifindex,
-			uint16_t port)
-{
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)(void *)&knock->target;
-	struct sockaddr_in *in = (struct sockaddr_in *)(void *)&knock->target;
-
-	if (address->len == 4) {
-		*in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port)};
-		memcpy(&in->sin_addr, address->bytes, 4);
-		knock->target_len = sizeof(*in);
-		return;
-	}
-	*in6 = (struct sockaddr_in6){.sin6_family = AF_INET6,
-				     .sin6_port = htons(port),
-				     .sin6_scope_id = (uint32_t)ifindex};
-	memcpy(&in6->sin6_addr, address->bytes, 16);
-	knock->target_len = sizeof(*in6);
-}
-
 struct knock *knock_new(struct event_base *base, const struct peers_address *address,
 			int32_t ifindex, uint16_t port,
 			void (*on_knocked)(void *user, enum liveness_verdict verdict), void *user)
@@ -147,7 +128,7 @@ struct knock *knock_new(struct event_base *base, const struct peers_address *add
 	knock->base = base;
 	knock->on_knocked = on_knocked;
 	knock->user = user;
-	fill_target(knock, address, ifindex, port);
+	knock->target_len = place_fill(&knock->target, address, ifindex, port);
 	try_connect(knock);
 	return knock;
 }

@@ -14,6 +14,7 @@
 #include "base/xalloc.h"
 #include "edge/inquiry.h"
 #include "edge/knock.h"
+#include "edge/place.h"
 #include "model/verification.h"
 
 #define TARGETS (2 * PROBER_PER_SECOND) // remembered probes: none is forgotten within its time
@@ -128,18 +129,13 @@ static void act(struct probe *probe, unsigned actions)
 	}
 }
 
-static bool is_same_address(const struct peers_address *a, const struct peers_address *b)
-{
-	return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
-}
-
 // The host of this probe has answered: it is there for all of its nodes.
 static void note_heard(struct probe *probe)
 {
 	struct probe *other;
 
 	DL_FOREACH (probe->prober->running, other) {
-		if (other != probe && is_same_address(&other->address, &probe->address)) {
+		if (other != probe && place_is_same(&other->address, &probe->address)) {
 			verification_heard(&other->verification);
 		}
 	}
@@ -180,7 +176,7 @@ static void on_packet(void *user, const struct peers_address *from, bool is_from
 		uint16_t port;
 
 		if (probe->address.len != from->len ||
-		    (!is_from_link && !is_same_address(&probe->address, from))) {
+		    (!is_from_link && !place_is_same(&probe->address, from))) {
 			continue;
 		}
 		reply = mdns_read(&question, packet, n, &port);
@@ -201,7 +197,7 @@ static void on_refused(void *user, const struct peers_address *target)
 	struct probe *probe, *next;
 
 	DL_FOREACH_SAFE (prober->running, probe, next) {
-		if (is_same_address(&probe->address, target)) {
+		if (place_is_same(&probe->address, target)) {
 			act(probe, verification_unheard(&probe->verification));
 		}
 	}
@@ -223,7 +219,7 @@ static uint64_t wait_ms(struct prober *prober, const struct probe *probe, uint64
 		const struct target *target = &prober->targets[i];
 
 		if (target->port == probe->port &&
-		    is_same_address(&target->address, &probe->address) &&
+		    place_is_same(&target->address, &probe->address) &&
 		    now_ms - target->at_ms < PROBER_PER_TARGET_MS) {
 			return target->at_ms + PROBER_PER_TARGET_MS - now_ms;
 		}

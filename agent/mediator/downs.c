@@ -16,6 +16,7 @@ static const struct {
 	[LIVENESS_REFUSING] = {"refused", "refuses connections"},
 	[LIVENESS_SILENCE] = {"silent", "does not answer any more"},
 	[LIVENESS_REPLACED] = {"replaced", "gave way to another registration of its name"},
+	[LIVENESS_NOWHERE] = {"nowhere", "has no address left that can be used"},
 	[LIVENESS_CUT] = {"cut", "is behind a link that has no carrier"},
 };
 

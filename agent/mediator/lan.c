@@ -82,7 +82,6 @@ static uint32_t local_creation(void *user, struct ep_str name)
 static bool is_on_link(void *user, const uint8_t *address, uint8_t len)
 {
 	struct agent *agent = user;
-
 	uint64_t now_ms = clock_now_ms();
 
 	// Every host with containers has one and the same bridge address; it is not that of a peer.

@@ -91,6 +91,7 @@ void report_send(struct agent *agent, struct session *session, uint32_t id)
 	add(&report, "downs_silent=%u", agent->downs.n[LIVENESS_SILENCE]);
 	add(&report, "downs_withdrawn=%u", agent->downs.n[LIVENESS_LEFT]);
 	add(&report, "downs_replaced=%u", agent->downs.n[LIVENESS_REPLACED]);
+	add(&report, "downs_nowhere=%u", agent->downs.n[LIVENESS_NOWHERE]);
 	add(&report, "downs_cut=%u", agent->downs.n[LIVENESS_CUT]);
 	add(&report, "resumes=%u", agent->resume.n);
 	add(&report, "probes_pending=%u", prober_pending(agent->prober));

@@ -52,6 +52,7 @@ enum liveness_cause {
 	LIVENESS_SILENCE,  // neither its port nor its host's responder answered
 	LIVENESS_REPLACED, // another registration has its place or its name
 	LIVENESS_CUT,      // our link to it has no carrier
+	LIVENESS_NOWHERE,  // it lives, but none of its addresses can be used
 	LIVENESS_CAUSES,
 };
 

@@ -172,16 +172,22 @@ static uint32_t digest_of(const struct peer_view *view)
 	return (uint32_t)hash_bytes(bytes, at);
 }
 
+// Why it is not to be shown any more.
+static enum liveness_cause cause_of(const struct claim *claim)
+{
+	if (!liveness_is_shown(&claim->liveness)) {
+		return (enum liveness_cause)claim->liveness.cause;
+	}
+	return claim->is_usable ? LIVENESS_REPLACED : LIVENESS_NOWHERE;
+}
+
 void peer_hide(struct peer_world *world, struct claim *claim)
 {
 	struct peer_entry *entry = peer_entry_of(claim->peer);
 	struct peer_shown *shown = &entry->shown[slot_of(claim_family(claim))];
 
 	assert(claim->is_shown && shown->claim == claim);
-	world->ops->on_down(world->user, &entry->peer, claim_family(claim),
-			    liveness_is_shown(&claim->liveness)
-				    ? LIVENESS_REPLACED
-				    : (enum liveness_cause)claim->liveness.cause);
+	world->ops->on_down(world->user, &entry->peer, claim_family(claim), cause_of(claim));
 	world->ops->on_event(world->user, EP_EVENT_DOWN, &entry->peer, claim_family(claim));
 	claim->is_shown = false;
 	shown->claim = NULL;

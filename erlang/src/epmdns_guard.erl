@@ -171,7 +171,9 @@ claim(Node, Family, Port, From, #state{claims = Claims} = State) ->
         #{Key := #claim{fields = Fields}} ->
             {reply, {ok, State#state.creation}, State};
         #{Key := Old} ->
-            {noreply, register_for(From, Key, Old#claim{fields = Fields, status = pending}, State)};
+            Changed = Old#claim{fields = Fields, status = pending},
+            %% epmd is to be told of the new port.
+            {noreply, register_for(From, Key, Changed, stop_epmd(State))};
         _ ->
             {noreply, register_for(From, Key, #claim{fields = Fields}, State)}
     end.

@@ -17,6 +17,7 @@ epmd_test_() ->
         {"an unmodified node and erl_call reach a node through epmd", fun reached/1},
         {"a node is not in epmd unless that is wanted", fun default/1},
         {"a node is in epmd with the port of its first family", fun families/1},
+        {"a node's new port is told to epmd", fun moved/1},
         {"no epmd is started; one that comes later is told", fun later/1},
         {"a node returns to an epmd that is started anew", fun restarted/1},
         {"a node returns when the processes are killed that talk to epmd", fun killed/1},
@@ -52,6 +53,16 @@ families(Path) ->
         %% The agent knows both.
         [Port4, _] = [Port || {_, register, #{port := Port}} <- epmdns_fake:seen(Fake)],
         ?assertEqual([{"new", Port4}], epmd(EpmdPort)),
+        close(Vm)
+    end).
+
+moved(Path) ->
+    with_epmd(Path, fun(EpmdPort, _) ->
+        Port = free_port(),
+        Move = inside(apply, [epmdns, register_node, [new, Port, inet_tcp]]),
+        Vm = new(EpmdPort, Move),
+        ?assertMatch({ok, _}, said(Vm)),
+        until(fun() -> epmd(EpmdPort) =:= [{"new", Port}] end),
         close(Vm)
     end).
 

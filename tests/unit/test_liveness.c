@@ -12,7 +12,7 @@
 static const char *const states[] = {"alive",  "verifying", "verified", "unconfirmed",
 				     "outage", "down",      "dead"};
 // Of what ended; LIVENESS_LEFT is also how it begins.
-static const char *const causes[] = {"", " refusing", " silence", " replaced", " cut"};
+static const char *const causes[] = {"", " refusing", " silence", " replaced", " cut", " nowhere"};
 
 enum input {
 	SEEN,
