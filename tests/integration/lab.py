@@ -154,30 +154,6 @@ class Host(AgentHost):
         this host sees the carrier go."""
         self.lab.ip(f"link set dev {port or self.port} {'up' if up else 'down'}")
 
-    def nft(self, *rules):
-        """Run nft(8) commands where the bridge is; '{port}' in them is our end there."""
-        script = "\n".join(rule.replace("{port}", self.port) for rule in rules)
-        argv = [*self.lab.outer.enter(pid_namespace=False), tool("nft"), "-f", "-"]
-        done = subprocess.run(
-            argv, input=script, capture_output=True, text=True, timeout=15, env=clean_environment("/"), cwd="/"
-        )
-        if done.returncode != 0:
-            raise RuntimeError(f"nft {script}: {done.stderr.strip()}")
-
-    def mute(self, muted=True):
-        """Drop at the bridge all mDNS that this host sends, or no longer."""
-        if muted:
-            self.nft(
-                "table bridge mute-{port} {",
-                " chain c {",
-                "  type filter hook prerouting priority 0;",
-                '  iifname "{port}" udp dport 5353 drop;',
-                " }",
-                "}",
-            )
-        else:
-            self.nft("delete table bridge mute-{port}")
-
     def start_bus(self):
         """A private system bus at the usual place."""
         config = self.directory / "bus.conf"
@@ -241,7 +217,7 @@ class Host(AgentHost):
         else at once. Bus and Avahi run on; an Avahi that the test has ended is started again."""
         mine = [p for p in self.processes if p.alive and p not in (self.bus, self.avahi)]
         for process in mine:
-            process.thaw()
+            process.signal(signal.SIGCONT)
             if process not in self.agents:
                 process.kill()
         for process in mine:

@@ -112,10 +112,6 @@ class AgentHost(Namespace):
         """Run the command line. Return: CompletedProcess."""
         return self.run([self.product.cli, *args], **options)
 
-    def status(self):
-        """What `epmdns status` says: {key: value}."""
-        return self.json("status")[0]
-
     def json(self, *args):
         """What a command prints with --json: a list of objects."""
         return [json.loads(line) for line in self.epmdns(*args, "--json").stdout.splitlines()]

@@ -69,6 +69,19 @@ def c(trio):
 
 
 @pytest.fixture
+def drop(lab):
+    """Lab.drop(); a machine that cannot drop packets at a bridge is no failure."""
+
+    def attempt(*rules):
+        try:
+            lab.drop(*rules)
+        except LabUnavailable as reason:
+            pytest.skip(str(reason))
+
+    return attempt
+
+
+@pytest.fixture
 def report(record_property):
     """Call it with figures that a test has measured: they are shown (pytest -rP) and kept (--junitxml)."""
 

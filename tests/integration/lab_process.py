@@ -121,17 +121,12 @@ class Process:
 
     def signal(self, number):
         if self.alive:
+            if number == signal.SIGCONT:
+                self.popen.send_signal(number)  # nsenter stops itself with the program that it waits for
             try:
                 os.kill(self.pid, number)
-                if number == signal.SIGCONT:
-                    self.popen.send_signal(number)  # nsenter stops with the program that it waits for
             except ProcessLookupError:
                 pass
-
-    def thaw(self):
-        """Go on after SIGSTOP. nsenter, which waits for the program, has stopped itself with it."""
-        self.signal(signal.SIGCONT)
-        self.popen.send_signal(signal.SIGCONT)
 
     def wait(self, timeout=10.0):
         """Wait for the end. Return: the exit code, or minus the number of the signal that killed it."""

@@ -3,22 +3,17 @@
 """This host's own links: cables, addresses, interfaces that come, go, or are none of our business."""
 
 import itertools
-import shutil
 import time
 
 import pytest
 
 from claims import ping_proves_epmdns
 from lab import wait_until
-from lab_process import SEARCH_PATH
 
 WHOLE_WITHIN = 2.0  # seconds from the carrier; mostly it is 0.1 to 0.4
 MOVED_WITHIN = 3.0  # from a change of address; mostly 1.5, of which Avahi has 1 to probe for it
 SERVE = "import socket, sys; s = socket.create_server(('{}', {}), family={})\nwhile 1: s.accept()[0].close()"
 numbers = itertools.count(1)
-needs_nft = pytest.mark.skipif(
-    shutil.which("nft", path=SEARCH_PATH) is None, reason="the program nft is not installed"
-)
 
 
 class Program:
@@ -309,17 +304,14 @@ def test_on_a_link_with_link_local_addresses_only_the_reason_is_told(a, b, only_
     assert "link-local" in done.stderr
 
 
-@needs_nft
-def test_a_host_whose_announcements_are_lost_is_found_when_it_is_asked_for_by_name(a, b):
+def test_a_host_whose_announcements_are_lost_is_found_when_it_is_asked_for_by_name(drop, a, b):
     b.start_agent()
-    a.mute()
-    try:
-        a.start_agent()
-        here = Program(a)
-        wait_until(lambda: heard_on(a, "eth0", here), what="the announcement")
-        assert here.name not in b.nodes()
-    finally:
-        a.mute(False)
+    drop(f'iifname "{a.port}" udp dport 5353')
+    a.start_agent()
+    here = Program(a)
+    wait_until(lambda: heard_on(a, "eth0", here), what="the announcement")
+    assert here.name not in b.nodes()
+    drop()
     asked = time.monotonic()
     found = wait_until(lambda: b.lookup(here), what="the node, asked for by name")
     assert found == [(a.address, here.port, "inet")]

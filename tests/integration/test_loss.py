@@ -18,7 +18,7 @@ def gone(watches, names):
     return [(watch.host.name, name) for watch in watches for name in names if watch.seen("down", name)]
 
 
-def test_no_live_node_goes_down_when_a_third_of_all_packets_is_lost(lab, a, b, c):
+def test_no_live_node_goes_down_when_a_third_of_all_packets_is_lost(drop, a, b, c):
     """Of host c, moreover, no multicast is heard: all that others know of it runs out, and its own responder
     has to vouch for each node, over a link that loses a third."""
     hosts = (a, b, c)
@@ -31,7 +31,7 @@ def test_no_live_node_goes_down_when_a_third_of_all_packets_is_lost(lab, a, b, c
         for name in everybody:
             watch.wait("up", name)
 
-    lab.drop(
+    drop(
         *(f'iifname "{c.port}" {to}' for to in MULTICAST),
         *(f'iifname "{host.port}" {A_THIRD}' for host in hosts),
     )
@@ -42,7 +42,7 @@ def test_no_live_node_goes_down_when_a_third_of_all_packets_is_lost(lab, a, b, c
     for host in hosts:
         assert host.nodes().keys() >= set(everybody)
 
-    lab.drop()
+    drop()
     for host in (a, b):
         wait_until(lambda: host.status()["instances_unheard"] == 0, TTL, f"{host.name} to hear all again")
     assert not gone(watches, everybody)
