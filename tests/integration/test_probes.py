@@ -2,41 +2,20 @@
 # SPDX-FileCopyrightText: 2026 The epmdns authors
 """A node that is verified does not notice, and nobody is annoyed by lines in logs."""
 
-import socket
 import subprocess
 
-import epmdns_wire as wire
 import pytest
 
 from lab import wait_until
+from lab_wire import Client
 
 PROBES = 12
 
 
-class Doubter:
-    """A client that says that it cannot connect to a node."""
-
-    def __init__(self, host):
-        self.stream = wire.Stream(socket.socket(socket.AF_UNIX))
-        self.stream.socket.settimeout(10)
-        self.stream.socket.connect(str(host.path("/run/epmdns/socket")))
-        self.ask("hello", version=1)
-
-    def ask(self, op, **fields):
-        self.stream.socket.sendall(wire.encode(op, 1, **fields))
-        return self.stream.receive()
-
-    def is_probing(self):
-        stats = dict(line.split(b"=", 1) for line in self.ask("status")["stat"])
-        return stats[b"probes_pending"] != b"0"
-
-    def doubt(self, name):
-        """Have a node probed, and wait for the end."""
-        assert self.ask("hint", node=name.encode()).op == "done"
-        wait_until(lambda: not self.is_probing(), what="the probe")
-
-    def close(self):
-        self.stream.socket.close()
+def doubt(client, host, name):
+    """Say to an agent that a node cannot be connected to, and wait until it has been probed."""
+    assert client.ask("hint", node=name.encode())[-1].op == "done"
+    wait_until(lambda: host.status()["probes_pending"] == 0, what="the probe")
 
 
 def accepted(host):
@@ -71,10 +50,9 @@ def test_no_probe_leaves_a_trace_in_a_log(request, a, b, carrier):
     b.wait_for_nodes(alice)
     said, avahi_said = alice.process.output, a.avahi.output
     connections, watch = accepted(a), b.watch()
-    doubter = Doubter(b)
-    for _ in range(PROBES):
-        doubter.doubt(alice.name)
-    doubter.close()
+    with Client(b) as client:
+        for _ in range(PROBES):
+            doubt(client, b, alice.name)
     assert b.nodes()[alice.name]["state"] == "up"
     assert not watch.seen("down", alice.name)
     assert accepted(a) >= connections + PROBES
