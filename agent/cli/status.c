@@ -16,6 +16,8 @@
 #include "cli/text.h"
 #include "epmdns/codec.h"
 
+#define PROBLEM "problem_" // what keys begin with whose values are sentences for people
+
 // A stat is "key=value"; without '=' its value is empty.
 static void split(struct ep_str stat, struct ep_str *key, struct ep_str *value)
 {
@@ -148,6 +150,23 @@ static void complain_of_backend(const struct ep_msg *report)
 	free(text);
 }
 
+// What the agent says is wrong, though it works.
+static void complain_of_problems(const struct ep_msg *report)
+{
+	for (size_t i = 0; i < report->n_stats; i++) {
+		struct ep_str key, value;
+
+		split(report->stats[i], &key, &value);
+		if (value.n > 0 && key.n > sizeof(PROBLEM) - 1 &&
+		    memcmp(key.p, PROBLEM, sizeof(PROBLEM) - 1) == 0) {
+			char *text = text_printable_bytes(value);
+
+			output_complain("%s", text);
+			free(text);
+		}
+	}
+}
+
 int status_run(const struct arguments *args)
 {
 	char why[CLIENT_WHY_MAX];
@@ -172,6 +191,7 @@ int status_run(const struct arguments *args)
 		} else {
 			print_text(client, &report);
 		}
+		complain_of_problems(&report);
 		if (is_deaf(&report)) {
 			complain_of_backend(&report);
 			code = EXIT_NOT_FOUND;

@@ -199,12 +199,28 @@ static void publish_all(struct agent *agent, struct local *local)
 	count_advertised(agent, local, was_advertised);
 }
 
+static void say_who_waits(struct agent *agent)
+{
+	const struct adverts *adverts = &agent->adverts;
+
+	if (adverts->n_waiting == 0) {
+		problems_end(agent, PROBLEM_ADVERTS);
+		return;
+	}
+	problems_begin(
+		agent, PROBLEM_ADVERTS,
+		"Of %u nodes of this host only %u are advertised, which is as many as can be; "
+		"the others are known on this host only.",
+		adverts->n_nodes + adverts->n_waiting, adverts->n_nodes);
+}
+
 static void stop_waiting(struct agent *agent, struct local *local)
 {
 	if (local->is_waiting) {
 		local->is_waiting = false;
 		DL_DELETE(user_of(local)->waiting, local);
 		agent->adverts.n_waiting--;
+		say_who_waits(agent);
 	}
 }
 
@@ -240,22 +256,15 @@ static void unpublish_all(struct agent *agent, struct local *local)
 static void start_waiting(struct agent *agent, struct local *local)
 {
 	struct adverts *adverts = &agent->adverts;
-	struct user *user = user_of(local);
-	uint64_t suppressed;
 
 	if (local->is_waiting) {
 		return;
 	}
 	local->is_waiting = true;
 	local->turn = adverts->next_turn++;
-	DL_APPEND(user->waiting, local);
+	DL_APPEND(user_of(local)->waiting, local);
 	adverts->n_waiting++;
-	if (log_limit_pass(&adverts->overflows, clock_now_ms(), &suppressed)) {
-		log_warn("%u nodes are advertised, %u of user %u: the others are known on this "
-			 "host only. others=%u",
-			 adverts->n_nodes, user->n_advertised, (unsigned)user->uid,
-			 adverts->n_waiting);
-	}
+	say_who_waits(agent);
 }
 
 // Who comes before whom: those of users who have less than half, then those who wait longer.

@@ -236,7 +236,7 @@ struct agent *agent_new(struct event_base *base, const struct agent_config *conf
 	agent->config = *config;
 	agent->started_ms = clock_now_ms();
 	agent->lan.refusals.interval_ms = agent->lan.conflicts.interval_ms = 10000;
-	agent->adverts.overflows.interval_ms = agent->adverts.refusals.interval_ms = 10000;
+	agent->adverts.refusals.interval_ms = 10000;
 	name_yourself(agent);
 	count_descriptors(agent);
 	server_limits = (struct server_limits){
@@ -249,6 +249,7 @@ struct agent *agent_new(struct event_base *base, const struct agent_config *conf
 	agent->prober = prober_new(base, &prober_ops, agent);
 	agent->tick = event_new(base, -1, 0, on_tick, agent);
 	downs_init(&agent->downs);
+	problems_init(agent);
 	resume_init(agent);
 	agent->server = server_new(base, &server_limits, &server_ops, agent);
 	if (config->discovery_program != NULL) {

@@ -68,7 +68,7 @@ struct adverts {
 	uint64_t next_turn;
 	uint16_t ttl_s;
 	bool is_reset_due, is_end_due; // a new discovery process is told everything
-	struct log_limit overflows, refusals;
+	struct log_limit refusals;
 };
 
 struct interface_name {
@@ -97,6 +97,24 @@ struct downs {
 	struct log_limit limits[LIVENESS_CAUSES];
 };
 
+// What lasts and people must be told of; see problems.c.
+enum problem {
+	PROBLEM_ADVERTS, // more nodes than are advertised
+	PROBLEM_TABLE,   // more services on the network than we take in
+	PROBLEM_CACHE,   // … than Avahi can keep
+	PROBLEM_FLOOD,   // services come faster than anybody starts nodes
+	PROBLEM_CLOCK,   // the wall clock was set
+	PROBLEMS,
+};
+
+#define PROBLEM_TEXT_MAX 224 // with its key it is a stat of the report
+
+struct problem_state {
+	char text[PROBLEM_TEXT_MAX]; // "" while all is well
+	bool is_logged;
+	struct log_limit lines;
+};
+
 // Sleeps of this machine, or of this process.
 struct resume {
 	struct wakes wakes;
@@ -119,6 +137,7 @@ struct agent {
 	struct adverts adverts;
 	struct lan lan;
 	struct downs downs;
+	struct problem_state problems[PROBLEMS];
 	struct resume resume;
 	struct waits *waits;
 	struct user *users;
@@ -192,6 +211,17 @@ const char *lan_interface(const struct agent *agent, int32_t ifindex); // NULL: 
 // downs.c
 void downs_init(struct downs *downs);
 void downs_note(struct downs *downs, struct ep_str node, enum liveness_cause cause);
+
+// problems.c
+void problems_init(struct agent *agent);
+/*
+ * problems_begin(): it is so, in these words: whole sentences, what it means, and what helps.
+ * Again: only the words are replaced. Ours, or escaped.
+ */
+void problems_begin(struct agent *agent, enum problem problem, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void problems_end(struct agent *agent, enum problem problem);               // if it had begun
+const char *problems_text(const struct agent *agent, enum problem problem); // "": all is well
 
 // resume.c
 void resume_init(struct agent *agent);

@@ -202,6 +202,25 @@ static void go_dark(struct agent *agent, uint64_t now_ms)
 	}
 }
 
+static void note_dropped(struct agent *agent)
+{
+	agent->lan.dropped++;
+	problems_begin(
+		agent, PROBLEM_TABLE,
+		"The network has more Erlang nodes than are kept here, which is %d, or %d service "
+		"instances; others are not seen.",
+		AGENT_PEERS_MAX, AGENT_CLAIMS_MAX);
+}
+
+// There is room again; who was not taken in is seen when its service is renewed.
+static void note_room(struct agent *agent)
+{
+	if (peers_count(agent->peers) < AGENT_PEERS_MAX * 7 / 8 &&
+	    peers_instances(agent->peers) < AGENT_CLAIMS_MAX * 7 / 8) {
+		problems_end(agent, PROBLEM_TABLE);
+	}
+}
+
 static void on_message(void *user, const struct link_msg *msg)
 {
 	struct agent *agent = user;
@@ -232,13 +251,13 @@ static void on_message(void *user, const struct link_msg *msg)
 		break;
 	case LINK_SEEN:
 		if (!peers_seen(agent->peers, msg->ref.instance, where, now_ms)) {
-			agent->lan.dropped++;
-			note_refused(agent, msg, "the table is full");
+			note_dropped(agent);
 		}
 		adverts_update_ttl(agent);
 		break;
 	case LINK_GONE:
 		peers_gone(agent->peers, msg->ref.instance, where, now_ms);
+		note_room(agent);
 		adverts_update_ttl(agent);
 		break;
 	case LINK_RESOLVED:

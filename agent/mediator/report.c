@@ -95,5 +95,10 @@ void report_send(struct agent *agent, struct session *session, uint32_t id)
 	add(&report, "downs_cut=%u", agent->downs.n[LIVENESS_CUT]);
 	add(&report, "resumes=%u", agent->resume.n);
 	add(&report, "probes_pending=%u", prober_pending(agent->prober));
+	add(&report, "problem_adverts=%s", problems_text(agent, PROBLEM_ADVERTS));
+	add(&report, "problem_table=%s", problems_text(agent, PROBLEM_TABLE));
+	add(&report, "problem_cache=%s", problems_text(agent, PROBLEM_CACHE));
+	add(&report, "problem_flood=%s", problems_text(agent, PROBLEM_FLOOD));
+	add(&report, "problem_clock=%s", problems_text(agent, PROBLEM_CLOCK));
 	session_send(session, &report.msg);
 }

@@ -304,6 +304,15 @@ def test_status_fails_without_its_backend(place):
         assert place.run("status", "--json")[0] == 1
 
 
+def test_status_tells_people_of_problems_and_still_succeeds(place):
+    stats = [*RUNNING, b"problem_adverts=", b"problem_flood=Too many \x1bservices.", b"problem_of=", b"problem_"]
+    with place.agent(reporting(stats), reporting(stats)):
+        code, out, err = place.run("status")
+        assert (code, err) == (0, "epmdns: Too many \\x1bservices.\n")
+        assert "problem_flood    Too many \\x1bservices.\n" in out
+        assert json.loads(place.run("status", "--json")[1])["problem_adverts"] is None
+
+
 def test_status_without_a_backend_is_well(place):
     with place.agent(reporting([b"backend=none", b"backend_state=none"])):
         assert place.run("status")[::2] == (0, "")

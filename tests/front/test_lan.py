@@ -10,6 +10,7 @@ from front import CHANGED, CONFLICT, DOWN, INET6, READY, UNCONFIRMED, UP, Node, 
 
 pytestmark = pytest.mark.usefixtures("network")
 B = b"bob@b.home"
+CLAIMS_MAX = 8192  # AGENT_CLAIMS_MAX
 
 
 def test_a_node_is_listed_watched_and_looked_up_when_it_is_resolved(place):
@@ -50,6 +51,28 @@ def test_addresses_off_link_are_handed_out_when_that_is_allowed(place):
     watch = daemon.client().watch()
     life.see(Node("bob@b.home", addresses=["198.51.100.7!", "192.0.2.2"]))
     assert watch.expect(UP, B)["address"] == [b"\xc0\0\x02\x02", b"\xc6\x33\x64\x07"]
+
+
+def test_more_services_than_are_kept_are_a_problem_until_there_is_room(place):
+    daemon, life = place.lan()
+    client, watch = daemon.client(), daemon.client().watch()
+    node = Node("bob@b.home")
+    life.see(node)
+    watch.expect(UP, B)
+    for number in range(CLAIMS_MAX - 1):
+        life.say("seen", f"x{number}", 2, 4)
+    wait_until(lambda: client.status()["instances"] == str(CLAIMS_MAX), "all that are kept")
+    assert client.status()["problem_table"] == ""
+    for number in range(2):
+        life.say("seen", f"y{number}", 2, 4)
+    status = wait_until(lambda: (now := client.status())["instances_dropped"] == "2" and now, "what is too much")
+    assert f"or {CLAIMS_MAX} service instances" in status["problem_table"]
+    assert client.lookup(B) == ("192.0.2.2", node.port)
+    for number in range(CLAIMS_MAX // 8 + 1):
+        life.say("gone", f"x{number}", 2, 4)
+    wait_until(lambda: client.status()["problem_table"] == "", "room")
+    log = daemon.output()
+    assert log.count("problem=table") == 2 and log.count("That is over.") == 1
 
 
 def test_both_families_of_a_node_are_one_node(place):

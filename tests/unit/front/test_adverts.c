@@ -333,6 +333,7 @@ static void adverts_of_more_nodes_than_there_is_room_for_wait_their_turn(void **
 	expect_silence(scene);
 	assert_string_equal(stat_of(talkers[0], "advertised"), "512");
 	assert_string_equal(stat_of(talkers[0], "not_advertised"), "4");
+	assert_non_null(strstr(stat_of(talkers[0], "problem_adverts"), "Of 516 nodes"));
 
 	unregister_node(talkers[0], "n3@h");
 	recorded = expect(scene, LINK_PUBLISH);
@@ -349,6 +350,7 @@ static void adverts_of_more_nodes_than_there_is_room_for_wait_their_turn(void **
 	unregister_node(talkers[10], "n514@h");
 	register_node(talkers[10], (struct node){.name = "n515@h", .bound = "\x7f\0\0\1"});
 	assert_string_equal(stat_of(talkers[0], "not_advertised"), "0");
+	assert_string_equal(stat_of(talkers[0], "problem_adverts"), "");
 	unregister_node(talkers[0], "n6@h");
 	expect(scene, LINK_WITHDRAW);
 	expect_silence(scene);
