@@ -79,9 +79,9 @@ heading "Unit tests under valgrind"
 unit "$build" valgrind --suite unit --timeout-multiplier 10 \
 	--wrap 'valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite'
 
-# They mostly wait: two at a time, each on hosts of its own.
+# They mostly wait: three at a time, each on hosts of its own.
 heading "Integration tests"
-EPMDNS_BUILD_DIR=$build /usr/bin/python3 -m pytest -p no:cacheprovider -q --durations=5 -n 2 --dist loadfile \
+EPMDNS_BUILD_DIR=$build /usr/bin/python3 -m pytest -p no:cacheprovider -q --durations=5 -n 3 --dist loadfile \
 	--junitxml="$records/integration.xml" tests/integration
 
 heading "Sum"
