@@ -5,8 +5,8 @@
 %%
 %% A key is looked for in three places, and the first good value counts: the flag `-epmdns_KEY
 %% VALUE' (its last occurrence), the environment variable `EPMDNS_KEY', the application environment
-%% of `epmdns' (which is there at boot in releases). A bad value is logged and treated as if it were
-%% absent.
+%% of `epmdns' (which is there at boot in releases). A bad value is logged, with what it must be, and
+%% treated as if it were absent; so is a flag `-epmdns_KEY' of no such key.
 %%
 %% There is never a flag spelled `-epmdns': OTP parses `-Application Key Value' as Erlang terms when
 %% it loads the application, and a release with epmdns in it would then die at boot
@@ -28,7 +28,7 @@
 -include_lib("kernel/include/logger.hrl").
 
 -export([load/0, value/1, sockets/0]).
--export([parse/2]).
+-export([parse/2, unknown_flags/1]).
 -export_type([key/0]).
 
 -define(SNAPSHOT, {epmdns, config}).
@@ -48,6 +48,10 @@
 %% the distribution reads anew; an unchanged value costs persistent_term nothing.
 -spec load() -> ok.
 load() ->
+    lists:foreach(
+        fun(Flag) -> ?LOG_WARNING("epmdns: ignoring the flag -~ts: there is no such setting", [Flag]) end,
+        unknown_flags(init:get_arguments())
+    ),
     persistent_term:put(?SNAPSHOT, maps:from_list([{Key, read(Key)} || Key <- keys()])).
 
 %% @doc The value of a key.
@@ -110,11 +114,21 @@ first_good(Key, [{Source, {ok, Raw}} | Sources]) ->
         {ok, Value} ->
             Value;
         bad ->
-            ?LOG_WARNING("epmdns: ignoring the bad value ~0tp of ~ts", [Raw, name(Source, Key)]),
+            ?LOG_WARNING("epmdns: ignoring ~0tp of ~ts, which must be ~ts", [
+                Raw, name(Source, Key), good(Key)
+            ]),
             first_good(Key, Sources)
     end;
 first_good(Key, []) ->
     default(Key).
+
+%% In the words of epmdns-erlang(7).
+-spec good(key()) -> string().
+good(socket) -> "a path of 1 to 107 bytes";
+good(cluster) -> "1 to 62 printable ASCII characters";
+good(tags) -> "key=value,key=value, up to 16 and 200 bytes in all";
+good(fallback) -> "true or false";
+good(epmd) -> "true or false".
 
 -spec name(atom(), key()) -> string().
 name(flag, Key) -> [$- | atom_to_list(flag(Key))];
@@ -132,6 +146,13 @@ from_flag(Key) ->
         error ->
             none
     end.
+
+%% @private The flags that are meant for us, and that we do not know.
+-spec unknown_flags([{atom(), [string()]}]) -> [string()].
+unknown_flags(Arguments) ->
+    Ours = [atom_to_list(Flag) || {Flag, _} <- Arguments],
+    Known = [atom_to_list(flag(Key)) || Key <- keys()],
+    lists:usort([Flag || "epmdns_" ++ _ = Flag <- Ours, not lists:member(Flag, Known)]).
 
 -spec from_variable(key()) -> {ok, string()} | none.
 from_variable(Key) ->

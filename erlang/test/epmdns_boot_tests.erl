@@ -26,6 +26,7 @@ boot_test_() ->
         {"init:restart/0 registers again", fun init_restart/1},
         {"each key is read as flag, variable and environment of a release", fun settings/1},
         {"each bad value is a line in the log", fun bad_settings/1},
+        {"so is a flag of no such setting", fun unknown_setting/1},
         {"epmd is asked for what epmdns does not know", fun fallback/1}
     ]).
 
@@ -207,7 +208,7 @@ bad_settings(Path) ->
     [
         begin
             Lines = logged(until_line(Vm, "said: ")),
-            Named = [Key || Key <- Keys, lists:any(fun(Line) -> ends_with(Line, Name(Key)) end, Lines)],
+            Named = [Key || Key <- Keys, lists:any(fun(Line) -> complains(Line, Name(Key)) end, Lines)],
             Unnamed = Keys -- Named,
             ?assert(Unnamed =:= [] orelse {Unnamed, Lines}),
             close(Vm)
@@ -215,8 +216,14 @@ bad_settings(Path) ->
      || {Vm, Name} <- Runs
     ].
 
-ends_with(Line, Name) ->
-    lists:suffix(" of " ++ Name, Line).
+unknown_setting(_) ->
+    Vm = start(["-name", ?ALICE, "-epmdns_clutser", "kitchen" | inside(say, [up])]),
+    Lines = logged(until_line(Vm, "said: ")),
+    ?assert(lists:any(fun(Line) -> string:find(Line, " flag -epmdns_clutser: ") =/= nomatch end, Lines) orelse Lines),
+    close(Vm).
+
+complains(Line, Name) ->
+    string:find(Line, " of " ++ Name ++ ", which must be ") =/= nomatch.
 
 flag(Key) -> "-epmdns_" ++ atom_to_list(Key).
 

@@ -72,6 +72,13 @@ parse_test_() ->
         ]
     ].
 
+unknown_flags_are_found_test() ->
+    Flags = [root, epmdns_cluster, epmdns_clutser, epmdns_cookie, epmdns, epmdns_clutser, epmdns_],
+    ?assertEqual(
+        ["epmdns_", "epmdns_clutser", "epmdns_cookie"],
+        epmdns_config:unknown_flags([{Flag, ["value"]} || Flag <- Flags])
+    ).
+
 sources_test_() ->
     {foreach, fun setup/0, fun cleanup/1, [
         {"nothing is configured", fun() ->
