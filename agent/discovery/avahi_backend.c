@@ -199,6 +199,11 @@ static void backend_resolve(struct backend *backend, const struct link_ref *ref)
 	browser_resolve(backend->browser, ref);
 }
 
+static void backend_check(struct backend *backend)
+{
+	browser_check(backend->browser);
+}
+
 const struct backend_ops avahi_backend = {
 	.name = "avahi",
 	.new = backend_new,
@@ -209,4 +214,5 @@ const struct backend_ops avahi_backend = {
 	.end = backend_end,
 	.ask = backend_ask,
 	.resolve = backend_resolve,
+	.check = backend_check,
 };

@@ -29,6 +29,8 @@ struct backend_ops {
 	void (*end)(struct backend *backend);
 	void (*ask)(struct backend *backend);
 	void (*resolve)(struct backend *backend, const struct link_ref *ref);
+	// A call that shows whether it still works; may block, as all of them.
+	void (*check)(struct backend *backend);
 };
 
 extern const struct backend_ops avahi_backend;

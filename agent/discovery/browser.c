@@ -207,6 +207,11 @@ void browser_resolve(struct browser *browser, const struct link_ref *ref)
 	}
 }
 
+void browser_check(struct browser *browser)
+{
+	session_call(browser->session);
+}
+
 const struct session *browser_session(const struct browser *browser)
 {
 	return browser->session;

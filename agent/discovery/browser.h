@@ -26,4 +26,6 @@ struct browser *browser_new(struct event_base *base, struct front *front,
 void browser_free(struct browser *browser);
 void browser_ask(struct browser *browser);
 void browser_resolve(struct browser *browser, const struct link_ref *ref);
+// A call of Avahi that shows whether it answers.
+void browser_check(struct browser *browser);
 const struct session *browser_session(const struct browser *browser);

@@ -16,13 +16,15 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "discovery/backend.h"
 #include "discovery/front.h"
 #include "discovery/interfaces.h"
 
 #define EXIT_USAGE 2
-#define QUIT_S 1 // a call of Avahi may block; the end must not
+#define QUIT_S 1  // a call of Avahi may block; the end must not
+#define SYNC_MS 1 // answered behind the calls of Avahi that the messages before it have set off
 
 struct program {
 	struct event_base *base;
@@ -30,6 +32,9 @@ struct program {
 	struct backend *backend;
 	struct front *front;
 	struct interfaces *interfaces;
+	struct event *sync;
+	uint32_t sync_number;
+	bool is_avahi_asked; // by the front, before it is to be told that number
 };
 
 static int quit_pipe[2];
@@ -63,11 +68,26 @@ static void on_quit(evutil_socket_t fd, short what, void *arg)
 	event_base_loopbreak(arg);
 }
 
+static void on_sync(evutil_socket_t fd, short what, void *arg)
+{
+	struct program *program = arg;
+
+	(void)fd;
+	(void)what;
+	if (program->is_avahi_asked) {
+		program->is_avahi_asked = false;
+		program->ops->check(program->backend);
+	}
+	front_send(program->front,
+		   &(struct link_msg){.op = LINK_SYNC, .number = program->sync_number});
+}
+
 static void on_message(void *owner, const struct link_msg *msg)
 {
 	struct program *program = owner;
 	const struct backend_ops *ops = program->ops;
 	struct backend *backend = program->backend;
+	const struct timeval behind = clock_timeval(SYNC_MS);
 
 	switch (msg->op) {
 	case LINK_RESET:
@@ -89,10 +109,9 @@ static void on_message(void *owner, const struct link_msg *msg)
 		ops->resolve(backend, &msg->ref);
 		break;
 	case LINK_SYNC:
-		// All before it is taken over; how long Avahi needs for it is not the question
-		// here.
-		front_send(program->front,
-			   &(struct link_msg){.op = LINK_SYNC, .number = msg->number});
+		program->sync_number = msg->number;
+		program->is_avahi_asked |= msg->asks_avahi != 0;
+		event_add(program->sync, &behind);
 		break;
 	default:
 		log_warn("epmdnsd sent a message of unknown kind. op=%u", msg->op);
@@ -222,6 +241,7 @@ static int run(struct program *program)
 	quit = event_new(program->base, quit_pipe[0], EV_READ, on_quit, program->base);
 	event_priority_set(quit, 0);
 	event_add(quit, NULL);
+	program->sync = event_new(program->base, -1, 0, on_sync, program);
 	program->front = front_new(program->base, LINK_FD, handler);
 	snprintf(build.text, sizeof(build.text), "%s", EPMDNS_VERSION);
 	front_send(program->front, &build);
@@ -232,6 +252,7 @@ static int run(struct program *program)
 	program->ops->free(program->backend);
 	front_free(program->front);
 	event_free(quit);
+	event_free(program->sync);
 	interfaces_free(program->interfaces); // its events are of this base
 	program->interfaces = NULL;
 	event_base_free(program->base);

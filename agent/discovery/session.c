@@ -3,6 +3,7 @@
 
 #include "discovery/session.h"
 
+#include <avahi-client/publish.h>
 #include <avahi-common/error.h>
 #include <event2/event.h>
 #include <stdlib.h>
@@ -88,6 +89,7 @@ static void on_reconnect(evutil_socket_t fd, short what, void *arg)
 	struct session *session = arg;
 	uint64_t began_ms = clock_now_ms();
 	int error = AVAHI_OK;
+	bool is_slow;
 
 	(void)fd;
 	(void)what;
@@ -100,16 +102,18 @@ static void on_reconnect(evutil_socket_t fd, short what, void *arg)
 	session->client =
 		avahi_client_new(session->poll, AVAHI_CLIENT_NO_FAIL, on_client, session, &error);
 	session->is_connecting = false;
+	is_slow = clock_now_ms() - began_ms > SLOW_MS;
 	if (session->client == NULL) {
-		go_down(session, error == AVAHI_ERR_NO_DAEMON ? "no D-Bus system bus"
-							      : avahi_strerror(error));
+		go_down(session, is_slow ? "the D-Bus system bus does not answer"
+				 : error == AVAHI_ERR_NO_DAEMON ? "no D-Bus system bus"
+								: avahi_strerror(error));
 		return;
 	}
 	/*
 	 * libavahi takes any failure of its first call for Avahi's absence. But if Avahi merely
 	 * hung, it will not appear on the bus again, and that client would wait for ever.
 	 */
-	if (session->state == SESSION_WAITING && clock_now_ms() - began_ms > SLOW_MS) {
+	if (session->state == SESSION_WAITING && is_slow) {
 		go_down(session, "avahi-daemon does not answer");
 		return;
 	}
@@ -184,7 +188,27 @@ bool session_check(struct session *session, int error)
 	if (session_client(session) != NULL && is_of_connection(error)) {
 		log_debug("A call of Avahi failed: %s. session=%s", avahi_strerror(error),
 			  session->name);
-		go_down(session, "avahi-daemon does not answer");
+		go_down(session, "avahi-daemon or the D-Bus system bus does not answer");
 	}
 	return session_client(session) != NULL;
+}
+
+static void on_group(AvahiEntryGroup *group, AvahiEntryGroupState state, void *arg)
+{
+	(void)group, (void)state, (void)arg;
+}
+
+// Of what libavahi offers, an empty group costs Avahi the least: all that is only asked for, it
+// remembers.
+void session_call(struct session *session)
+{
+	AvahiClient *client = session_client(session);
+	AvahiEntryGroup *group;
+
+	if (client == NULL) {
+		return;
+	}
+	group = avahi_entry_group_new(client, on_group, NULL);
+	session_check(session,
+		      group != NULL ? avahi_entry_group_free(group) : avahi_client_errno(client));
 }

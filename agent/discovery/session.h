@@ -43,6 +43,11 @@ const char *session_text(const struct session *session);
 // session_client(): to make calls with; NULL unless Avahi is there (CLAIMING and RUNNING).
 AvahiClient *session_client(const struct session *session);
 /*
+ * session_call(): call Avahi for nothing but to see whether it answers; like all calls it may block
+ * for 25 s, and the session goes down when there is no answer.
+ */
+void session_call(struct session *session);
+/*
  * session_check(): look at the error of a call. If it is one of the connection rather than of what
  * was asked for, the session goes down (on_changed is called before this returns) and no handle may
  * be used any more. Return: is the session still up?

@@ -31,7 +31,8 @@ struct link {
 	struct event *readable, *writable; // NULL without a child
 	struct event *restart;
 	struct event *watchdog; // runs until it says LINK_BUILD, while something is unsent, or a
-				// LINK_SYNC unanswered
+				// LINK_SYNC unanswered …
+	struct event *patience; // … and this beside it, until the child is silent
 	int fd;                 // -1 without a child
 	pid_t pid;
 	const char *why;     // what ended the child, when we know better than its status
@@ -41,13 +42,24 @@ struct link {
 	bool is_sync_due; // something was sent since the last LINK_SYNC
 	bool has_held;    // `held` was pulled and not taken by the socket
 	bool is_behind;   // there is more to send than the socket took
+	bool is_silent;
+	bool is_check_due; // the next LINK_SYNC is to ask Avahi
+	bool is_checking;  // and that one does
+	uint32_t check_sent;
 	uint32_t sync_sent;
+	uint64_t heard_ms; // something of it, or when that became due
 	uint32_t restarts;
 	uint64_t started_ms;
 	uint64_t backoff_ms;
 	struct link_msg held;
 	struct link_msg received;
 };
+
+static void unwatch(struct link *link)
+{
+	event_del(link->watchdog);
+	event_del(link->patience);
+}
 
 static void disconnect(struct link *link)
 {
@@ -60,7 +72,8 @@ static void disconnect(struct link *link)
 		close(link->fd);
 		link->fd = -1;
 	}
-	event_del(link->watchdog);
+	unwatch(link);
+	link->is_silent = false;
 }
 
 // The child is of no more use: end it. SIGCHLD brings the rest.
@@ -75,17 +88,35 @@ static void condemn(struct link *link, const char *why)
 	}
 }
 
-// The child now has LINK_HANG_MS for its next step.
+// The child now has LINK_HANG_MS for its next step; and if it was silent, it has made one.
 static void watch(struct link *link)
 {
 	struct timeval hang = clock_timeval(LINK_HANG_MS);
+	struct timeval silent = clock_timeval(LINK_SILENT_MS);
 
 	event_add(link->watchdog, &hang);
+	event_add(link->patience, &silent);
+	link->heard_ms = clock_now_ms();
+	if (link->is_silent) {
+		link->is_silent = false;
+		link->ops->on_heard(link->user);
+	}
 }
 
 static bool is_watched(const struct link *link)
 {
 	return event_pending(link->watchdog, EV_TIMEOUT, NULL) != 0;
+}
+
+static void handle_sync(struct link *link, uint32_t number)
+{
+	if (number == link->sync_sent && !link->is_behind) {
+		unwatch(link);
+	}
+	if (link->is_checking && number >= link->check_sent) {
+		link->is_checking = false;
+		link->ops->on_checked(link->user);
+	}
 }
 
 static void handle_message(struct link *link)
@@ -99,15 +130,13 @@ static void handle_message(struct link *link)
 			link->ops->on_mismatch(link->user, msg->text);
 		} else {
 			link->is_greeted = true;
-			event_del(link->watchdog);
+			unwatch(link);
 			link_wake(link);
 		}
 		return;
 	}
 	if (msg->op == LINK_SYNC) {
-		if (msg->number == link->sync_sent && !link->is_behind) {
-			event_del(link->watchdog);
-		}
+		handle_sync(link, msg->number);
 		return;
 	}
 	link->ops->on_message(link->user, msg);
@@ -169,6 +198,12 @@ static bool pull(struct link *link)
 	link->is_sync_due = false;
 	link->held.op = LINK_SYNC;
 	link->held.number = ++link->sync_sent;
+	if (link->is_check_due) {
+		link->is_check_due = false;
+		link->is_checking = true;
+		link->check_sent = link->sync_sent;
+		link->held.asks_avahi = 1;
+	}
 	if (!is_watched(link)) {
 		watch(link);
 	}
@@ -214,6 +249,16 @@ static void on_hang(evutil_socket_t fd, short what, void *user)
 	(void)fd;
 	(void)what;
 	condemn(user, "hung in one step");
+}
+
+static void on_patience(evutil_socket_t fd, short what, void *user)
+{
+	struct link *link = user;
+
+	(void)fd;
+	(void)what;
+	link->is_silent = true;
+	link->ops->on_silent(link->user);
 }
 
 static void start(struct link *link);
@@ -309,6 +354,7 @@ static void start(struct link *link)
 	link->pid = 0;
 	link->why = NULL;
 	link->is_greeted = link->has_held = link->is_behind = link->is_sync_due = false;
+	link->is_check_due = link->is_checking = false;
 	link->sync_sent = 0;
 	link->started_ms = clock_now_ms();
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0) {
@@ -356,6 +402,7 @@ struct link *link_new(struct event_base *base, const char *program, char *const 
 	link->child_signal = evsignal_new(base, SIGCHLD, on_child_signal, link);
 	link->restart = event_new(base, -1, 0, on_restart, link);
 	link->watchdog = event_new(base, -1, 0, on_hang, link);
+	link->patience = event_new(base, -1, 0, on_patience, link);
 	event_add(link->child_signal, NULL);
 	event_add(link->restart, &at_once); // from the loop, when the owner is whole
 	return link;
@@ -374,6 +421,7 @@ void link_free(struct link *link)
 	event_free(link->child_signal);
 	event_free(link->restart);
 	event_free(link->watchdog);
+	event_free(link->patience);
 	free(link);
 }
 
@@ -396,6 +444,43 @@ void link_stop(struct link *link)
 	}
 	disconnect(link);
 	event_add(link->watchdog, &patience);
+}
+
+bool link_check(struct link *link)
+{
+	if (link->writable == NULL || !link->is_greeted || link->is_silent) {
+		return false;
+	}
+	if (!link->is_checking) {
+		link->is_check_due = link->is_sync_due = true;
+		link_wake(link);
+	}
+	return true;
+}
+
+uint64_t link_silent_ms(const struct link *link)
+{
+	return link->is_silent ? clock_now_ms() - link->heard_ms : 0;
+}
+
+// Source: proc(5), /proc/PID/stat: "pid (name) state …"; whatever cannot be read counts as asleep.
+bool link_is_asleep(const struct link *link)
+{
+	char path[32], text[128];
+	const char *end;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)link->pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		return true;
+	}
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	end = strrchr(text, ')');
+	return end == NULL || strlen(end) < 3 || end[2] == 'S' || end[2] == 'D';
 }
 
 int link_pid(const struct link *link)

@@ -14,6 +14,7 @@
 #include "edge/wire.h"
 
 #define LINK_HANG_MS 90000  // one step of the child; a D-Bus call gives up after 25 s
+#define LINK_SILENT_MS 2000 // by then it has answered, unless something is wrong
 #define LINK_BACKOFF_MS 250 // doubling …
 #define LINK_BACKOFF_MAX_MS 30000
 #define LINK_HEALTHY_MS 10000 // a life that resets the back-off
@@ -26,6 +27,12 @@ struct link_ops {
 	// a new child: it knows nothing and is to be told everything
 	void (*on_started)(void *user);
 	void (*on_message)(void *user, const struct link_msg *msg);
+	// LINK_SILENT_MS have passed without a word of the child, though an answer is due …
+	void (*on_silent)(void *user);
+	// … and now it has said something after that
+	void (*on_heard)(void *user);
+	// after link_check(): Avahi has answered, or the child knows that it cannot
+	void (*on_checked)(void *user);
 	// the child died or was killed; `why` in words
 	void (*on_lost)(void *user, const char *why);
 	// the child is of another build: this program was replaced on disk and must be restarted
@@ -47,6 +54,15 @@ void link_free(struct link *link);
 void link_wake(struct link *link);
 // End the child, letting it say goodbye; link_ops.on_stopped follows within LINK_STOP_MS.
 void link_stop(struct link *link);
+/*
+ * link_check(): have the child make a call of Avahi. Return: false when on_checked will not come
+ * for that: there is no child that could, or it is silent already.
+ */
+bool link_check(struct link *link);
+// For how long the child has been silent, 0 when it is not.
+uint64_t link_silent_ms(const struct link *link);
+// Does the child sleep? Then, if it is silent, it waits for somebody; else it is stopped or busy.
+bool link_is_asleep(const struct link *link);
 // Pid of the child, 0 when there is none.
 int link_pid(const struct link *link);
 // How often it was started again.

@@ -54,7 +54,9 @@ enum link_op {
 	LINK_ASK,        // put a fresh PTR question on every link (class 0x8001: asker.h)
 	LINK_RESOLVE,    // ref: resolve again
 	// both
-	LINK_SYNC = 64, // number: front asks, child echoes once everything before is done
+	// number: front asks, child echoes the last once what was before it is done, and, if it
+	// asks_avahi, after Avahi has answered a call
+	LINK_SYNC = 64,
 };
 
 enum link_state {
@@ -82,7 +84,8 @@ struct link_msg {
 	struct link_ref ref;
 	uint16_t port;
 	uint16_t ttl_s;
-	uint8_t state; // enum link_state
+	uint8_t state;      // enum link_state
+	uint8_t asks_avahi; // LINK_SYNC
 	uint8_t n_addresses;
 	char ifname[LINK_IFNAME_MAX];
 	char cluster[EP_CLUSTER_MAX + 1]; // "" for none

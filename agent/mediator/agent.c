@@ -88,6 +88,7 @@ static void on_closed(void *user, struct session *session)
 	struct client *client = session->user;
 
 	agent_release(agent, client);
+	silence_forget(agent, client);
 	users_leave(agent, client->user);
 	free(client);
 }
@@ -267,6 +268,7 @@ void agent_free(struct agent *agent)
 	}
 	server_free(agent->server); // releases all that clients hold
 	link_free(agent->link);
+	silence_fini(agent);
 	prober_free(agent->prober);
 	waits_free(agent->waits);
 	adverts_free(agent);

@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "edge/bus.h"
 #include "edge/hostif.h"
 #include "edge/link.h"
 #include "edge/prober.h"
@@ -115,6 +116,21 @@ struct problem_state {
 	struct log_limit lines;
 };
 
+// Who does not answer, while the discovery process does not.
+enum culprit { CULPRIT_DISCOVERY, CULPRIT_BUS, CULPRIT_AVAHI };
+
+struct silence {
+	enum culprit culprit;
+	bool is_settled; // that is known
+	bool is_logged;
+	struct bus *bus; // while it is being asked
+	unsigned n_reports;
+	struct {
+		struct client *client;
+		uint32_t id;
+	} reports[AGENT_REPORTS_MAX]; // to be sent when it is known how we are
+};
+
 // Sleeps of this machine, or of this process.
 struct resume {
 	struct wakes wakes;
@@ -136,6 +152,7 @@ struct agent {
 	struct hostif hostif;
 	struct adverts adverts;
 	struct lan lan;
+	struct silence silence;
 	struct downs downs;
 	struct problem_state problems[PROBLEMS];
 	struct resume resume;
@@ -222,6 +239,17 @@ void problems_begin(struct agent *agent, enum problem problem, const char *forma
 	__attribute__((format(printf, 3, 4)));
 void problems_end(struct agent *agent, enum problem problem);               // if it had begun
 const char *problems_text(const struct agent *agent, enum problem problem); // "": all is well
+
+// silence.c
+void silence_begin(struct agent *agent);
+void silence_end(struct agent *agent); // also when there is no discovery process any more
+void silence_checked(struct agent *agent);
+// What is silent, and for how long, in words; NULL: nothing.
+const char *silence_text(const struct agent *agent, char text[LINK_TEXT_MAX]);
+// Send a report, once Avahi was seen to answer, or is known not to.
+void silence_report(struct agent *agent, struct client *client, uint32_t id);
+void silence_forget(struct agent *agent, const struct client *client);
+void silence_fini(struct agent *agent);
 
 // resume.c
 void resume_init(struct agent *agent);

@@ -304,7 +304,23 @@ static void on_lost(void *user, const char *why)
 		link_is_unstartable(agent->link) ? LINK_STATE_FAILED : LINK_STATE_CONNECTING;
 	snprintf(agent->lan.text, sizeof(agent->lan.text), "the discovery process %.130s", why);
 	go_dark(agent, clock_now_ms());
+	silence_end(agent);
 	agent_schedule(agent);
+}
+
+static void on_silent(void *user)
+{
+	silence_begin(user);
+}
+
+static void on_heard(void *user)
+{
+	silence_end(user);
+}
+
+static void on_checked(void *user)
+{
+	silence_checked(user);
 }
 
 static void on_mismatch(void *user, const char *version)
@@ -346,6 +362,9 @@ static bool next(void *user, struct link_msg *msg)
 const struct link_ops lan_link_ops = {
 	.on_started = on_started,
 	.on_message = on_message,
+	.on_silent = on_silent,
+	.on_heard = on_heard,
+	.on_checked = on_checked,
 	.on_lost = on_lost,
 	.on_mismatch = on_mismatch,
 	.on_stopped = on_stopped,

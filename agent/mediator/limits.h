@@ -36,6 +36,8 @@
 #define AGENT_MISSES_MAX 1024    // names remembered as not found; past that the oldest is forgotten
 #define AGENT_REFRESHES_MAX 1024 // services to be resolved again; past that they are not
 
+#define AGENT_REPORTS_MAX 64 // status that waits for Avahi; past that it is told what is known
+
 // What the LAN alone makes us hold, which has no users.
 #define AGENT_PEERS_MAX 4096
 #define AGENT_CLAIMS_MAX 8192   // service instances heard, resolved or not

@@ -54,7 +54,9 @@ static const char *backend_state(const struct agent *agent)
 void report_send(struct agent *agent, struct session *session, uint32_t id)
 {
 	struct report report;
-	char text[LINK_TEXT_MAX];
+	char text[LINK_TEXT_MAX], silence[LINK_TEXT_MAX];
+	const char *silent = silence_text(agent, silence);
+	const char *backend_text = silent != NULL ? silent : agent->lan.text;
 
 	ep_begin(&report.msg, EP_OP_REPORT, id);
 	add(&report, "version=%s", EPMDNS_VERSION);
@@ -62,9 +64,9 @@ void report_send(struct agent *agent, struct session *session, uint32_t id)
 	add(&report, "agent=%s", agent->id);
 	add(&report, "uptime_s=%" PRIu64, (clock_now_ms() - agent->started_ms) / 1000);
 	add(&report, "backend=%s", agent->link != NULL ? "avahi" : "none");
-	add(&report, "backend_state=%s", backend_state(agent));
+	add(&report, "backend_state=%s", silent != NULL ? "connecting" : backend_state(agent));
 	add(&report, "backend_text=%s",
-	    log_escape(text, sizeof(text), agent->lan.text, __builtin_strlen(agent->lan.text)));
+	    log_escape(text, sizeof(text), backend_text, __builtin_strlen(backend_text)));
 	if (agent->link != NULL && link_pid(agent->link) > 0) {
 		add(&report, "discovery_pid=%d", link_pid(agent->link));
 	} else {

@@ -366,7 +366,7 @@ static void handle_cancel(struct agent *agent, struct session *session, const st
 
 static void handle_status(struct agent *agent, struct session *session, const struct ep_msg *msg)
 {
-	report_send(agent, session, msg->id);
+	silence_report(agent, client_of(session), msg->id);
 }
 
 static void handle_hint(struct agent *agent, struct session *session, const struct ep_msg *msg)

@@ -18,6 +18,7 @@ struct story {
 	struct event_base *base;
 	struct link *link;
 	char *argv[4];
+	unsigned n_silent, n_heard, n_checked;
 	unsigned n_started, n_lost, n_mismatch, n_stopped, n_messages;
 	unsigned to_send, sent; // LINK_ASK
 	char text[LINK_TEXT_MAX];
@@ -66,6 +67,27 @@ static inline void on_stopped(void *user)
 	story->n_stopped++;
 }
 
+static inline void on_silent(void *user)
+{
+	struct story *story = user;
+
+	story->n_silent++;
+}
+
+static inline void on_heard(void *user)
+{
+	struct story *story = user;
+
+	story->n_heard++;
+}
+
+static inline void on_checked(void *user)
+{
+	struct story *story = user;
+
+	story->n_checked++;
+}
+
 static inline bool next(void *user, struct link_msg *msg)
 {
 	struct story *story = user;
@@ -83,6 +105,9 @@ static inline struct story *story_new_of(const char *path, const char *how)
 	static const struct link_ops ops = {
 		.on_started = on_started,
 		.on_message = on_message,
+		.on_silent = on_silent,
+		.on_heard = on_heard,
+		.on_checked = on_checked,
 		.on_lost = on_lost,
 		.on_mismatch = on_mismatch,
 		.on_stopped = on_stopped,

@@ -3,10 +3,10 @@
 
 /*
  * What the agent has published: its discovery process is this program, started again, which passes
- * on all that it is told as lines "OP INSTANCE PORT TTL CLUSTER" on a datagram socket.
+ * on all that it is told as lines "OP INSTANCE PORT TTL CLUSTER".
  */
 
-#include <sys/un.h>
+#include <sys/mman.h>
 
 #include "agent_story.h"
 #include "edge/link.h"
@@ -16,7 +16,6 @@
 #define LINE_MAX_LEN 160
 
 static char *program;
-static unsigned n_scenes;
 
 struct recorded {
 	uint32_t op;
@@ -28,29 +27,20 @@ struct recorded {
 struct scene {
 	struct story *story;
 	char *argv[4];
-	int records;
+	int records; // lines of LINE_MAX_LEN, in memory; a child waits for nobody to read them
+	off_t n_taken;
 };
-
-// In the abstract name space: nothing is left behind.
-static struct sockaddr_un address_of(const char *name)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-	strcpy(address.sun_path + 1, name);
-	return address;
-}
 
 _Noreturn static void record(const char *name)
 {
-	struct sockaddr_un address = address_of(name);
-	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	int fd = open(name, O_WRONLY | O_APPEND);
 
 	child_say(LINK_BUILD, EPMDNS_VERSION);
 	child_send(&(struct link_msg){.op = LINK_STATE, .state = LINK_STATE_RUNNING, .text = "x"});
 	child_say(LINK_BROWSING, "");
 	for (;;) {
 		struct link_msg msg = child_receive();
-		char line[LINE_MAX_LEN];
+		char line[LINE_MAX_LEN] = "";
 
 		if (msg.op == LINK_SYNC) {
 			child_send(&msg);
@@ -59,21 +49,21 @@ _Noreturn static void record(const char *name)
 		snprintf(line, sizeof(line), "%u %s %u %u %s", msg.op,
 			 msg.ref.instance[0] != '\0' ? msg.ref.instance : "-", msg.port, msg.ttl_s,
 			 msg.cluster[0] != '\0' ? msg.cluster : "-");
-		sendto(fd, line, strlen(line) + 1, 0, (struct sockaddr *)&address, sizeof(address));
+		if (write(fd, line, sizeof(line)) != sizeof(line)) {
+			_exit(92);
+		}
 	}
 }
 
 static struct scene *scene_new(void)
 {
 	struct scene *scene = calloc(1, sizeof(*scene));
-	struct sockaddr_un address;
 	struct agent_config config;
 	char name[64];
 
-	snprintf(name, sizeof(name), "epmdns-test-adverts/%d/%u", (int)getpid(), n_scenes++);
-	address = address_of(name);
-	scene->records = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(scene->records, (struct sockaddr *)&address, sizeof(address)), 0);
+	scene->records = memfd_create("records", MFD_CLOEXEC);
+	assert_true(scene->records >= 0);
+	snprintf(name, sizeof(name), "/proc/%d/fd/%d", (int)getpid(), scene->records);
 	scene->argv[0] = program;
 	scene->argv[1] = strdup("--record");
 	scene->argv[2] = strdup(name);
@@ -94,11 +84,12 @@ static void scene_free(struct scene *scene)
 static bool take_record(struct scene *scene, struct recorded *recorded)
 {
 	char line[LINE_MAX_LEN];
-	ssize_t n = recv(scene->records, line, sizeof(line), 0);
+	ssize_t n = pread(scene->records, line, sizeof(line), scene->n_taken * LINE_MAX_LEN);
 
-	if (n <= 0) {
+	if (n != sizeof(line)) {
 		return false;
 	}
+	scene->n_taken++;
 	assert_int_equal(sscanf(line, "%u %63s %u %u %62s", &recorded->op, recorded->instance,
 				&recorded->port, &recorded->ttl_s, recorded->cluster),
 			 5);

@@ -122,6 +122,79 @@ static void link_lets_a_child_be_slow_that_reads_now_and_then(void **state)
 	close(steps_fd);
 }
 
+// Of the clock only the test's steps count, so this takes a moment.
+static void be_silent(struct story *story)
+{
+	turn_for(story->base, 5);
+	put_clock_forward(LINK_SILENT_MS - 500);
+	turn_for(story->base, 5);
+	assert_int_equal(link_silent_ms(story->link), 0);
+	put_clock_forward(500);
+	turn_until(story->base, link_silent_ms(story->link) > 0);
+}
+
+static void link_tells_of_a_child_that_does_not_answer_until_it_does(void **state)
+{
+	struct story *story;
+	int steps_fd = steer_child(&story, "is-slow");
+
+	(void)state;
+	turn_until(story->base, link_check(story->link)); // greeted
+	be_silent(story);
+	assert_int_equal(story->n_silent, 1);
+	put_clock_forward(3000);
+	assert_in_range(link_silent_ms(story->link), LINK_SILENT_MS + 3000, LINK_SILENT_MS + 4000);
+	assert_false(link_check(story->link));
+	assert_int_equal(write(steps_fd, ".", 1), 1);
+	turn_until(story->base, story->n_checked == 1);
+	assert_int_equal(story->n_heard, 1);
+	assert_int_equal(link_silent_ms(story->link), 0);
+	put_clock_forward(3 * LINK_SILENT_MS);
+	turn_for(story->base, 5);
+	assert_int_equal(story->n_silent, 1);
+	story_free(story);
+	close(steps_fd);
+}
+
+static void link_checks_once_for_all_who_ask_meanwhile(void **state)
+{
+	struct story *story;
+	int steps_fd = steer_child(&story, "is-slow");
+
+	(void)state;
+	turn_until(story->base, link_check(story->link));
+	turn_for(story->base, 5);
+	assert_true(link_check(story->link));
+	story->to_send = 1; // and its sync does not ask Avahi
+	link_wake(story->link);
+	turn_for(story->base, 5);
+	assert_int_equal(write(steps_fd, ".", 1), 1);
+	turn_until(story->base, story->n_checked == 1);
+	assert_int_equal(write(steps_fd, "..", 2), 2);
+	turn_until(story->base, story->n_messages == 1);
+	turn_for(story->base, 5);
+	assert_int_equal(story->n_checked, 1);
+	story_free(story);
+	close(steps_fd);
+}
+
+static void link_knows_a_child_that_is_stopped_from_one_that_waits(void **state)
+{
+	struct story *story = story_new("hangs");
+
+	(void)state;
+	turn_until(story->base, link_check(story->link));
+	be_silent(story);
+	turn_until(story->base, link_is_asleep(story->link));
+	kill(link_pid(story->link), SIGSTOP);
+	turn_until(story->base, !link_is_asleep(story->link));
+	kill(link_pid(story->link), SIGKILL);
+	turn_until(story->base, story->n_lost == 1);
+	assert_int_equal(link_silent_ms(story->link), 0);
+	assert_false(link_check(story->link));
+	story_free(story);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -130,6 +203,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(link_queues_nothing_for_a_child_that_hangs),
 		cmocka_unit_test(link_lets_a_child_be_slow_that_answers_now_and_then),
 		cmocka_unit_test(link_lets_a_child_be_slow_that_reads_now_and_then),
+		cmocka_unit_test(link_tells_of_a_child_that_does_not_answer_until_it_does),
+		cmocka_unit_test(link_checks_once_for_all_who_ask_meanwhile),
+		cmocka_unit_test(link_knows_a_child_that_is_stopped_from_one_that_waits),
 	};
 
 	CHILD_MAIN(argc, argv);
