@@ -252,6 +252,7 @@ struct agent *agent_new(struct event_base *base, const struct agent_config *conf
 	downs_init(&agent->downs);
 	problems_init(agent);
 	resume_init(agent);
+	setbacks_init(agent);
 	agent->server = server_new(base, &server_limits, &server_ops, agent);
 	if (config->discovery_program != NULL) {
 		agent->link = link_new(base, config->discovery_program, config->discovery_argv,
@@ -279,6 +280,7 @@ void agent_free(struct agent *agent)
 	registry_free(agent->registry);
 	event_free(agent->tick);
 	resume_fini(agent);
+	setbacks_fini(agent);
 	hostif_fini(&agent->hostif);
 	free(agent);
 }

@@ -15,6 +15,7 @@
 #include "mediator/limits.h"
 #include "model/peers.h"
 #include "model/registry.h"
+#include "model/setback.h"
 #include "model/wakes.h"
 
 #define AGENT_ID_LEN 16 // hex digits
@@ -140,6 +141,12 @@ struct resume {
 	uint32_t n;              // noticed
 };
 
+// The wall clock being behind where it was.
+struct setbacks {
+	struct setback setback;
+	struct event *over; // while it is
+};
+
 struct agent {
 	struct event_base *base;
 	struct agent_config config;
@@ -156,6 +163,7 @@ struct agent {
 	struct downs downs;
 	struct problem_state problems[PROBLEMS];
 	struct resume resume;
+	struct setbacks setbacks;
 	struct waits *waits;
 	struct user *users;
 	uint32_t n_watches;
@@ -256,6 +264,12 @@ void resume_init(struct agent *agent);
 void resume_fini(struct agent *agent);
 // The first peer has come, or the last has gone.
 void resume_schedule(struct agent *agent);
+
+// setbacks.c
+void setbacks_init(struct agent *agent);
+void setbacks_fini(struct agent *agent);
+void setbacks_look(struct agent *agent);
+void setbacks_forget(struct agent *agent); // Avahi has gone, and its timers with it
 
 // refreshes.c
 // Have a service resolved again; once is enough, however often it is asked for.

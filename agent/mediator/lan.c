@@ -237,6 +237,7 @@ static void on_message(void *user, const struct link_msg *msg)
 		break;
 	case LINK_LOST:
 		go_dark(agent, now_ms);
+		setbacks_forget(agent);
 		break;
 	case LINK_AGAIN:
 		peers_again(agent->peers, msg->ref.instance, where, now_ms);

@@ -58,6 +58,7 @@ void report_send(struct agent *agent, struct session *session, uint32_t id)
 	const char *silent = silence_text(agent, silence);
 	const char *backend_text = silent != NULL ? silent : agent->lan.text;
 
+	setbacks_look(agent);
 	ep_begin(&report.msg, EP_OP_REPORT, id);
 	add(&report, "version=%s", EPMDNS_VERSION);
 	add(&report, "pid=%d", (int)getpid());

@@ -4,7 +4,7 @@
 /*
  * After a sleep of this machine, or of ours alone, all peers are verified and the network is asked
  * afresh. While there are peers the clocks are looked at now and then (model/wakes.h); the kernel
- * tells of the end of a sleep at once.
+ * tells of the end of a sleep at once, and of the clock being set (setbacks.c).
  */
 
 #include <errno.h>
@@ -30,6 +30,7 @@ static uint64_t boottime_ms(void)
 
 static void look(struct agent *agent)
 {
+	setbacks_look(agent);
 	if (!wakes_look(&agent->resume.wakes, clock_now_ms(), boottime_ms())) {
 		return;
 	}
@@ -80,6 +81,7 @@ static bool watch_clock(int fd)
 
 static void on_clock_set(evutil_socket_t fd, short what, void *user)
 {
+	struct agent *agent = user;
 	uint64_t n;
 
 	(void)what;
@@ -87,7 +89,8 @@ static void on_clock_set(evutil_socket_t fd, short what, void *user)
 		return;
 	}
 	watch_clock(fd);
-	look(user);
+	look(agent);
+	resume_schedule(agent);
 }
 
 void resume_init(struct agent *agent)

@@ -112,6 +112,7 @@ class Host(AgentHost):
         self.address = f"10.77.0.{number}" if link else "127.0.0.1"
         self.bus = None
         self.avahi = None
+        self.clock = None  # the file that says how far this host's clock is from the machine's
         etc = lab.directory / "etc"
         super().__init__(name, lab.directory, HOST_SETUP, inside=lab.outer, args=(name, etc))
         if link:
@@ -159,12 +160,36 @@ class Host(AgentHost):
         config = self.directory / "bus.conf"
         config.write_text(BUS_CONFIG)
         argv = [tool("dbus-daemon"), f"--config-file={config}", "--nofork", "--nopidfile", "--nosyslog"]
-        self.bus = self.spawn(argv, name="dbus-daemon")
+        self.bus = self.spawn(argv, name="dbus-daemon", env=self.clock_environment())
         wait_until(
             lambda: self._still(self.bus) and self.path(BUS_SOCKET).exists(),
             what=f"the bus of {self.name}",
         )
         return self.bus
+
+    def own_clock(self):
+        """From now on bus, Avahi and agents are started with a clock that set_clock() steps, by libfaketime;
+        the monotonic one is left alone. Raises LabUnavailable without it."""
+        self.clock = self.directory / f"{self.name}.clock"
+        self.set_clock(0)
+        self.clock_environment()
+
+    def set_clock(self, seconds):
+        """Set this host's clock to so many seconds after the machine's."""
+        new = self.clock.with_suffix(".new")
+        new.write_text(f"{seconds:+d}\n")
+        new.rename(self.clock)
+
+    def clock_environment(self):
+        if self.clock is None:
+            return {}
+        libraries = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+        if not libraries:
+            raise LabUnavailable("libfaketime is not installed")
+        return {
+            "LD_PRELOAD": libraries[0], "FAKETIME_TIMESTAMP_FILE": self.clock, "FAKETIME_NO_CACHE": "1",
+            "DONT_FAKE_MONOTONIC": "1",
+        }  # fmt: skip
 
     def stop_bus(self):
         self.bus.terminate()
@@ -184,7 +209,7 @@ class Host(AgentHost):
             config.write(out, space_around_delimiters=False)
         argv = [tool("avahi-daemon"), "-f", path, "--no-drop-root", "--no-chroot"]
         argv += ["--no-rlimits", "--no-proc-title"]
-        self.avahi = self.spawn(argv, name="avahi-daemon")
+        self.avahi = self.spawn(argv, name="avahi-daemon", env=self.clock_environment())
         if wait:
             self.wait_for_avahi()
         return self.avahi

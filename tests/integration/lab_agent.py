@@ -92,7 +92,7 @@ class AgentHost(Namespace):
         wait: until it can be reached and its backend, if it has one, works.
         """
         argv = [self.product.daemon, "--discovery-program", self.product.discovery, *args]
-        agent = self.spawn(argv, name="epmdnsd", env=env)
+        agent = self.spawn(argv, name="epmdnsd", env={**self.clock_environment(), **(env or {})})
         self.agents.append(agent)
         if wait:
             self.wait_for_agent(agent)

@@ -131,6 +131,59 @@ static void agent_sleeps_on_when_there_is_nobody_to_verify(void **state)
 	story_free(story);
 }
 
+// What a client is told of the clock.
+static void expect_clock(struct story *story, const char *text)
+{
+	struct talker *talker = story_client(story);
+	const char *problem = stat_of(talker, "problem_clock");
+
+	if (text[0] == '\0') {
+		assert_string_equal(problem, "");
+	} else {
+		assert_non_null(strstr(problem, text));
+	}
+	talker_free(talker);
+}
+
+static void agent_says_that_the_clock_was_set_back_until_it_has_caught_up(void **state)
+{
+	struct story *story = story_new();
+
+	(void)state;
+	say(story, LINK_BROWSING, NULL);
+	put_clock_forward(3600000);
+	sleep_as_machine(3600000);
+	expect_clock(story, "");
+	set_wall_clock_back(600000);
+	expect_clock(story, "was set back by 600 s: until it shows ");
+	put_clock_forward(590000);
+	turn_for(story->base, 3);
+	expect_clock(story, "was set back by 600 s");
+	put_clock_forward(10000);
+	turn_for(story->base, 3);
+	expect_clock(story, "");
+	story_free(story);
+}
+
+static void agent_says_nothing_of_the_clock_once_avahi_is_another_one(void **state)
+{
+	struct story *story = story_with_bob();
+
+	(void)state;
+	set_wall_clock_back(600000);
+	put_clock_forward(WAKES_LOOK_MS); // while there are nodes it looks by itself
+	turn_for(story->base, 3);
+	say(story, LINK_LOST, NULL);
+	expect_clock(story, "");
+	set_wall_clock_back(600000); // one that is not there has no timers
+	expect_clock(story, "");
+	say(story, LINK_BROWSING, NULL);
+	expect_clock(story, "");
+	set_wall_clock_back(60000);
+	expect_clock(story, "was set back by 60 s");
+	story_free(story);
+}
+
 static void agent_counts_why_nodes_went_down(void **state)
 {
 	struct story *story = story_with_bob();
@@ -160,6 +213,8 @@ int main(void)
 		cmocka_unit_test(agent_verifies_all_nodes_after_a_sleep_of_the_machine),
 		cmocka_unit_test(agent_verifies_all_nodes_after_it_was_stopped),
 		cmocka_unit_test(agent_sleeps_on_when_there_is_nobody_to_verify),
+		cmocka_unit_test(agent_says_that_the_clock_was_set_back_until_it_has_caught_up),
+		cmocka_unit_test(agent_says_nothing_of_the_clock_once_avahi_is_another_one),
 		cmocka_unit_test(agent_counts_why_nodes_went_down),
 	};
 

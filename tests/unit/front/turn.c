@@ -8,15 +8,17 @@
 #include <time.h>
 #include <unistd.h>
 
-static uint64_t ahead_ms, asleep_ms;
+static uint64_t ahead_ms, asleep_ms, behind_ms;
 
 // Stands in for that of the C library.
 int clock_gettime(clockid_t id, struct timespec *now)
 {
 	int result = (int)syscall(SYS_clock_gettime, id, now);
 
-	if (id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_COARSE || id == CLOCK_BOOTTIME) {
-		uint64_t ms = ahead_ms + (id == CLOCK_BOOTTIME ? asleep_ms : 0);
+	if (id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_COARSE || id == CLOCK_BOOTTIME ||
+	    id == CLOCK_REALTIME) {
+		bool stands_in_sleep = id != CLOCK_BOOTTIME && id != CLOCK_REALTIME;
+		uint64_t ms = ahead_ms + (stands_in_sleep ? 0 : asleep_ms);
 
 		now->tv_sec += (time_t)(ms / 1000);
 		now->tv_nsec += (long)(ms % 1000) * 1000000;
@@ -25,12 +27,20 @@ int clock_gettime(clockid_t id, struct timespec *now)
 			now->tv_sec++;
 		}
 	}
+	if (id == CLOCK_REALTIME) {
+		now->tv_sec -= (time_t)(behind_ms / 1000);
+	}
 	return result;
 }
 
 void put_clock_forward(uint64_t ms)
 {
 	ahead_ms += ms;
+}
+
+void set_wall_clock_back(uint64_t ms)
+{
+	behind_ms += ms;
 }
 
 void sleep_as_machine(uint64_t ms)

@@ -24,6 +24,8 @@ void turn_for(struct event_base *base, uint64_t ms);
 void put_clock_forward(uint64_t ms);
 // The machine was asleep: CLOCK_BOOTTIME has gone on alone.
 void sleep_as_machine(uint64_t ms);
+// By whole seconds.
+void set_wall_clock_back(uint64_t ms);
 // Time as it really passes.
 uint64_t real_now_ms(void);
 
