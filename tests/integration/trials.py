@@ -2,11 +2,13 @@
 # SPDX-FileCopyrightText: 2026 The epmdns authors
 """What the suite does a few times and tests/soak many times, until something gives."""
 
+import json
 import os
 import re
 import signal
 import threading
 import time
+from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
@@ -367,3 +369,31 @@ def connect_without_an_answer(host, agent, connects, carriers, report):
     assert delays.strays == 0
     wait_until(lambda: node.name in host.nodes(), what="the node, still")
     report(carriers=carriers, net_kernel_held_up_ms=delays.in_all, longest_ms=delays.longest)
+
+
+class Lookups:
+    """A process on a host that looks up nodes, which have to be known, all the time; a context manager."""
+
+    def __init__(self, host, names):
+        argv = ["/usr/bin/python3", "-B", Path(__file__).resolve().parents[1] / "lib/epmdns_ask.py", *names]
+        self.process = host.spawn(argv, name="lookups")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.process.kill()
+
+    def end(self):
+        """Return: what epmdns_ask.py has measured."""
+        self.process.signal(signal.SIGTERM)
+        wait_until(lambda: not self.process.alive, what="the figures of lookups")
+        return json.loads(self.process.output)
+
+
+def discovery_pid(host):
+    """In the numbers of our own pid namespace."""
+    return wait_until(
+        lambda: next((pid for pid, name in host.running().items() if name == "epmdns-discovery"[:15]), None),
+        what=f"a discovery process on {host.name}",
+    )

@@ -11,7 +11,7 @@ sys.path[:0] = [str(TESTS / "integration"), str(TESTS / "lib")]
 
 from lab import Host, Lab, LabUnavailable, wait_until  # noqa: E402
 
-__all__ = ["Host", "Lab", "LabUnavailable", "Party", "say", "wait_until"]
+__all__ = ["Host", "Lab", "LabUnavailable", "Party", "TESTS", "say", "wait_until"]
 
 _began = time.monotonic()
 
@@ -21,11 +21,12 @@ def say(*words):
 
 
 class Party:
-    """Hosts on one network, each with the same number of nodes, an agent and a watch."""
+    """Hosts on one network, each with the same number of nodes, an agent and a watch; with those that the lab
+    has already."""
 
     def __init__(self, lab, hosts, nodes, domain="soak", options=()):
         self.lab = lab
-        self.hosts = lab.hosts(*(f"h{n}" for n in range(hosts)))
+        self.hosts = [*lab.members, *lab.hosts(*(f"h{n}" for n in range(len(lab.members), hosts)))]
         for host in self.hosts:
             host.start_agent(*options)
         self.nodes = {host: host.start_listeners(domain, nodes) for host in self.hosts}
