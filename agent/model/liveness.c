@@ -128,6 +128,22 @@ static unsigned accept(struct liveness *liveness, bool is_vouched, uint64_t now_
 	return 0; // unconfirmed or verified: their own deadlines decide
 }
 
+/*
+ * Its port accepts, and its host's responder is mute: that hangs, or a firewall is before it. So
+ * nobody has withdrawn it, and it is waited for longer than what was: until the pauses between two
+ * verifications are at their longest.
+ */
+static unsigned bear_with(struct liveness *liveness, uint64_t now_ms)
+{
+	if (liveness->is_advertised || liveness->state != LIVENESS_VERIFYING ||
+	    liveness->again_ms >= LIVENESS_AGAIN_MAX_MS) {
+		return accept(liveness, false, now_ms);
+	}
+	liveness->is_unconfirmed = true;
+	enter(liveness, LIVENESS_VERIFIED, now_ms + liveness->again_ms);
+	return LIVENESS_ASK;
+}
+
 static void fail(struct liveness *liveness, enum liveness_cause cause, uint64_t now_ms)
 {
 	if (liveness->is_advertised) {
@@ -152,6 +168,8 @@ unsigned liveness_judged(struct liveness *liveness, enum liveness_verdict verdic
 		return accept(liveness, true, now_ms);
 	case LIVENESS_ACCEPTED:
 		return accept(liveness, false, now_ms);
+	case LIVENESS_MUTE:
+		return bear_with(liveness, now_ms);
 	case LIVENESS_REFUSED:
 		fail(liveness, LIVENESS_REFUSING, now_ms);
 		break;

@@ -29,8 +29,9 @@
 
 enum liveness_state {
 	LIVENESS_ALIVE = 0,
-	LIVENESS_VERIFYING,   // in doubt and being probed, still shown as it was
-	LIVENESS_VERIFIED,    // its own responder advertises it, but Avahi here does not know
+	LIVENESS_VERIFYING, // in doubt and being probed, still shown as it was
+	LIVENESS_VERIFIED,  // Avahi here does not know it, but its own responder advertises it, or
+			   // is mute: then it is unconfirmed as well, and not for ever
 	LIVENESS_UNCONFIRMED, // withdrawn but accepting connections
 	LIVENESS_OUTAGE,      // Avahi or the discovery process is away: nothing is known
 	LIVENESS_DOWN,        // does not answer but is still advertised: not shown
@@ -40,7 +41,8 @@ enum liveness_state {
 // What a verification showed.
 enum liveness_verdict {
 	LIVENESS_ADVERTISED, // says its host's own responder
-	LIVENESS_ACCEPTED,   // its port accepts a connection; nobody says that it is advertised
+	LIVENESS_ACCEPTED,   // its port accepts a connection; nobody says that it is advertised …
+	LIVENESS_MUTE,       // … but its host's responder said nothing at all, as if it hung
 	LIVENESS_REFUSED,
 	LIVENESS_SILENT, // nothing for 4 s
 };

@@ -432,7 +432,8 @@ void peers_judge(struct peers *peers, const struct peers_ticket *ticket,
 	if (claim == NULL || claim->id != ticket->id) {
 		return;
 	}
-	claim->is_answering = verdict == LIVENESS_ADVERTISED || verdict == LIVENESS_ACCEPTED;
+	claim->is_answering = verdict == LIVENESS_ADVERTISED || verdict == LIVENESS_ACCEPTED ||
+			      verdict == LIVENESS_MUTE;
 	claim->is_challenged &= claim->is_answering;
 	sightings_mark(&claim->sightings, &ticket->address, !claim->is_answering);
 	// A host may have lost one of its addresses; one that is withdrawn too is gone.

@@ -25,10 +25,13 @@ static unsigned decide(struct verification *verification, bool is_over)
 	if (verification->is_advertised && (!verification->must_connect || is_over)) {
 		return finish(verification, LIVENESS_ADVERTISED);
 	}
-	if (is_accepted && (verification->must_connect || verification->is_disowned || is_over)) {
+	if (is_accepted && (verification->must_connect || verification->is_disowned)) {
 		return finish(verification, LIVENESS_ACCEPTED);
 	}
-	return is_over ? finish(verification, LIVENESS_SILENT) : 0;
+	if (!is_over) {
+		return 0;
+	}
+	return finish(verification, is_accepted ? LIVENESS_MUTE : LIVENESS_SILENT);
 }
 
 static unsigned connect_now(struct verification *verification)

@@ -53,9 +53,30 @@ def start_bus(host):
     host.start_avahi(wait=False)
 
 
-def rename(host):
-    host.run(["avahi-set-host-name", f"{host.name}-2"])
-    wait_until(lambda: host.status()["backend_text"] == f"{host.name}-2.local", what="the agent to know of it")
+def wait_for_name(host, name):
+    wait_until(lambda: host.status()["backend_text"] == f"{name}.local", 20,
+               lambda: f"{host.name} to be called {name}; it is {host.status()['backend_text']}")  # fmt: skip
+
+
+def rename(host, suffix="-2"):
+    host.run(["avahi-set-host-name", host.name + suffix])
+    wait_for_name(host, host.name + suffix)
+
+
+def meet_twin(host):
+    """Another host of the same name, and with a higher address, comes: Avahi renames this one."""
+    twins = [other for other in host.lab.members if other.name == "twin"]
+    twin = twins[0] if twins else host.lab.host("twin", avahi=False)
+    twin.link(up=False)
+    twin.start_avahi(server={"host-name": host.name})
+    twin.link(up=True)
+    wait_for_name(host, f"{host.name}-2")
+
+
+def lose_twin(host):
+    (twin,) = [other for other in host.lab.members if other.name == "twin"]
+    twin.stop_avahi()
+    rename(host, "")
 
 
 def sleep(host):
@@ -89,7 +110,8 @@ BREAKS = {
     "discovery-hung": Break(lambda host: send_discovery(host, signal.SIGSTOP),
                             lambda host: send_discovery(host, signal.SIGCONT),
                             ("backend_text", "the discovery process has not answered for [0-9]+ s"), 60),
-    "renamed": Break(rename, lambda host: host.run(["avahi-set-host-name", host.name])),
+    "renamed": Break(rename, lambda host: rename(host, "")),
+    "twin": Break(meet_twin, lose_twin),
     "clock-forward": Break(lambda host: host.set_clock(3600), nothing, None, 2 * TTL_S),
     "clock-back": Break(lambda host: host.set_clock(0), lambda host: (host.kill_avahi(), host.start_avahi()),
                         ("problem_clock", "was set back by 3600 s: until it shows [-0-9: ]+ again Avahi"), 2 * TTL_S),
@@ -177,7 +199,7 @@ class Round:
     def run(self):
         world, what, host = self.world, self.what, self.world.host
         port = host.nodes()[world.party.nodes[host][0]]["port"]
-        lookups = Lookups(host, sorted(world.names))
+        lookups = [Lookups(each, sorted(world.names)) for each in world.party.hosts]
         churn = None if what.is_away else world.start("epmdns_churn.py", f"{host.name}.churn", port, CHURNED, LEFT)
         log = len(host.agents[-1].output)
         began = time.monotonic()
@@ -198,11 +220,11 @@ class Round:
             self.check(False, str(reason)[:400])
         back = time.monotonic() - mended
         self.check(back <= bound, f"views right after {back:.1f} s, not {bound:.1f} s")
-        asked = lookups.end()
+        asked, elsewhere = (each.end() for each in lookups)
         if churn is not None:
             churn.kill()
         world.wait_for_views(world.names, 60)
-        self.judge(began, asked)
+        self.judge(began, asked, elsewhere)
         self.judge_held(world.before)
         lines = [line for line in host.agents[-1].output[log:].splitlines() if "warn" in line or "error" in line]
         say(f"{self.name}: views right {back:.1f} s after the repair (bound {bound:.1f} s);"
@@ -224,14 +246,15 @@ class Round:
         while time.monotonic() < began + what.seconds:
             time.sleep(0.2)
 
-    def judge(self, began, asked):
+    def judge(self, began, asked, elsewhere):
         """The nodes that lived all the time, and who asked for them."""
         world = self.world
         away = world.names if self.what.is_away else ()
         downs = [down for down in world.party.downs(after=began) if down[2] in world.names and down[2] not in away]
         self.check(not downs, f"downs: {[(who, round(when - began, 1), node) for who, when, node in downs]}")
         if not self.what.is_away:
-            self.check(asked["missed"] == 0, f"{asked['missed']} lookups found nothing")
+            missed = [asked["missed"], elsewhere["missed"]]
+            self.check(missed == [0, 0], f"{missed} lookups here and elsewhere found nothing")
             self.check(asked["lookup"]["p99"] <= 3 * asked["raw"]["p99"], f"slow lookups: {asked}")
             self.check(asked["lookup"]["most"] <= ASKED_MS * 1000, f"a lookup took {asked['lookup']['most']} µs")
         now = connection(*world.erlang)

@@ -350,7 +350,8 @@ static void step(struct storm *storm)
 		case 5:
 		case 6:
 			if (storm->n_pending > 0) {
-				judge_one(storm, (enum liveness_verdict)below(storm, 4));
+				judge_one(storm,
+					  (enum liveness_verdict)below(storm, LIVENESS_SILENT + 1));
 			}
 			break;
 		case 7:

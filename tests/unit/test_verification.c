@@ -19,7 +19,8 @@ struct story {
 
 static void note(struct story *story, unsigned actions)
 {
-	static const char *const verdicts[] = {"advertised", "accepted", "refused", "silent"};
+	static const char *const verdicts[] = {"advertised", "accepted", "mute", "refused",
+					       "silent"};
 	size_t n = strlen(story->log);
 
 	assert_false(story->is_done);
@@ -164,7 +165,7 @@ static void verification_waits_for_a_responder_when_its_port_accepts(void **stat
 		       "750 question, 1000 question, 1500 question, 2000 question, "
 		       "2500 question, 3000 question, 3500 question");
 	pass(&story, 4000);
-	expect(&story, "4000 accepted");
+	expect(&story, "4000 mute");
 	begin(&story, false);
 	pass(&story, 110);
 	connected(&story, LIVENESS_ACCEPTED);
