@@ -88,7 +88,7 @@ static void on_closed(void *user, struct session *session)
 	struct client *client = session->user;
 
 	agent_release(agent, client);
-	silence_forget(agent, client);
+	silence_forget_all(agent, client);
 	users_leave(agent, client->user);
 	free(client);
 }

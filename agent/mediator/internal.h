@@ -256,7 +256,9 @@ void silence_checked(struct agent *agent);
 const char *silence_text(const struct agent *agent, char text[LINK_TEXT_MAX]);
 // Send a report, once Avahi was seen to answer, or is known not to.
 void silence_report(struct agent *agent, struct client *client, uint32_t id);
-void silence_forget(struct agent *agent, const struct client *client);
+// silence_forget(): Return: whether that one was waiting.
+bool silence_forget(struct agent *agent, const struct client *client, uint32_t id);
+void silence_forget_all(struct agent *agent, const struct client *client);
 void silence_fini(struct agent *agent);
 
 // resume.c

@@ -358,6 +358,8 @@ static void handle_cancel(struct agent *agent, struct session *session, const st
 		session_done(session, msg->id);
 	} else if (waits_cancel(agent->waits, client_of(session), msg->id)) {
 		requests_fail_lookup(session, msg->id);
+	} else if (silence_forget(agent, client_of(session), msg->id)) {
+		report_send(agent, session, msg->id);
 	} else {
 		session_fail(session, msg->id, EP_CODE_NOT_FOUND,
 			     "no unanswered request has that id");

@@ -119,17 +119,28 @@ void silence_report(struct agent *agent, struct client *client, uint32_t id)
 	}
 }
 
-void silence_forget(struct agent *agent, const struct client *client)
+static bool forget(struct silence *silence, const struct client *client, const uint32_t *id)
 {
-	struct silence *silence = &agent->silence;
-	unsigned n = 0;
+	unsigned n = silence->n_reports;
 
-	for (unsigned i = 0; i < silence->n_reports; i++) {
-		if (silence->reports[i].client != client) {
-			silence->reports[n++] = silence->reports[i];
+	silence->n_reports = 0;
+	for (unsigned i = 0; i < n; i++) {
+		if (silence->reports[i].client != client ||
+		    (id != NULL && silence->reports[i].id != *id)) {
+			silence->reports[silence->n_reports++] = silence->reports[i];
 		}
 	}
-	silence->n_reports = n;
+	return silence->n_reports < n;
+}
+
+bool silence_forget(struct agent *agent, const struct client *client, uint32_t id)
+{
+	return forget(&agent->silence, client, &id);
+}
+
+void silence_forget_all(struct agent *agent, const struct client *client)
+{
+	forget(&agent->silence, client, NULL);
 }
 
 void silence_fini(struct agent *agent)

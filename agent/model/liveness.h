@@ -31,7 +31,7 @@ enum liveness_state {
 	LIVENESS_ALIVE = 0,
 	LIVENESS_VERIFYING, // in doubt and being probed, still shown as it was
 	LIVENESS_VERIFIED,  // Avahi here does not know it, but its own responder advertises it, or
-			   // is mute: then it is unconfirmed as well, and not for ever
+			    // is mute: then it is unconfirmed as well, and not for ever
 	LIVENESS_UNCONFIRMED, // withdrawn but accepting connections
 	LIVENESS_OUTAGE,      // Avahi or the discovery process is away: nothing is known
 	LIVENESS_DOWN,        // does not answer but is still advertised: not shown

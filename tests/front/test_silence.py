@@ -90,11 +90,24 @@ def test_the_first_status_says_that_the_discovery_process_is_stopped(place, bus)
     wait_until(lambda: state_of(client) == ("running", "this.local"), "the answer")
 
 
+def test_a_status_that_waits_is_answered_once_when_it_is_cancelled(place, bus):
+    daemon, life = place.lan()
+    client = daemon.client()
+    life.say("echo", "off")
+    daemon.client().register(b"x@h")
+    life.expect("publish")  # so it has heard that, too
+    asked = client.send("status")
+    client.send("cancel", id=asked)
+    assert client.answer(asked).op == "report"
+    life.say("echo", "on")
+    client.register(b"a@h")
+    assert client.lookup(b"a@h") == ("127.0.0.1", 4000)  # and nothing comes before that
+
+
 def test_a_status_that_waits_is_answered_when_the_discovery_process_dies(place, bus):
     daemon, life = place.lan()
     client = daemon.client()
     life.say("echo", "off")
-    life.say("state", "running", "that.local")
     asked = client.send("status")
     while life.read()[0] != "sync":
         pass
