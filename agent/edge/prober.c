@@ -14,13 +14,16 @@
 #include "base/xalloc.h"
 #include "edge/inquiry.h"
 #include "edge/knock.h"
+#include "edge/lanes.h"
 #include "edge/place.h"
 #include "model/verification.h"
 
 #define TARGETS (2 * PROBER_PER_SECOND) // remembered probes: none is forgotten within its time
+#define LOOKS 16 // at those of one address, for one whose port has not been asked just now
 
 struct probe {
-	struct probe *prev, *next; // prober::queued or prober::running
+	struct lane_item item;     // first, so that what waits is a probe
+	struct probe *prev, *next; // prober::running
 	struct prober *prober;
 	struct peers_ticket ticket;
 	struct peers_address address;
@@ -44,8 +47,8 @@ struct prober {
 	const struct prober_ops *ops;
 	void *user;
 	struct inquiry *inquiry;
-	struct probe *queued, *running;
-	uint32_t n_queued, n_running;
+	struct lanes lanes;
+	struct probe *running;
 	struct target targets[TARGETS];
 	unsigned next_target;
 	uint64_t second_ms; // start of the second that is counted in
@@ -74,9 +77,23 @@ static void finish(struct probe *probe, enum liveness_verdict verdict)
 	struct peers_ticket ticket = probe->ticket;
 
 	DL_DELETE(prober->running, probe);
-	prober->n_running--;
+	lanes_end(&prober->lanes, &probe->item);
 	free_probe(probe);
 	pump_in(prober, 0);
+	prober->ops->on_judged(prober->user, &ticket, verdict);
+}
+
+static struct probe *probe_of(struct lane_item *item)
+{
+	return (struct probe *)(void *)item;
+}
+
+static void drop(struct prober *prober, struct probe *probe, enum liveness_verdict verdict)
+{
+	struct peers_ticket ticket = probe->ticket;
+
+	lanes_remove(&prober->lanes, &probe->item);
+	free_probe(probe);
 	prober->ops->on_judged(prober->user, &ticket, verdict);
 }
 
@@ -205,16 +222,20 @@ static void on_refused(void *user, const struct peers_address *target)
 
 static const struct inquiry_ops inquiry_ops = {.on_packet = on_packet, .on_refused = on_refused};
 
-// How long until this target and the total may be asked (again)? 0: now.
-static uint64_t wait_ms(struct prober *prober, const struct probe *probe, uint64_t now_ms)
+// How long until anybody may be asked? 0: now.
+static uint64_t total_wait_ms(struct prober *prober, uint64_t now_ms)
 {
 	if (now_ms - prober->second_ms >= 1000) {
 		prober->second_ms = now_ms;
 		prober->n_second = 0;
 	}
-	if (prober->n_second >= PROBER_PER_SECOND) {
-		return prober->second_ms + 1000 - now_ms;
-	}
+	return prober->n_second >= PROBER_PER_SECOND ? prober->second_ms + 1000 - now_ms : 0;
+}
+
+// How long until this target may be asked (again)?
+static uint64_t target_wait_ms(const struct prober *prober, const struct probe *probe,
+			       uint64_t now_ms)
+{
 	for (unsigned i = 0; i < TARGETS; i++) {
 		const struct target *target = &prober->targets[i];
 
@@ -227,23 +248,12 @@ static uint64_t wait_ms(struct prober *prober, const struct probe *probe, uint64
 	return 0;
 }
 
-static void take_off_queue(struct prober *prober, struct probe *probe)
-{
-	DL_DELETE(prober->queued, probe);
-	prober->n_queued--;
-	DL_APPEND(prober->running, probe);
-	prober->n_running++;
-}
-
 static void start(struct prober *prober, struct probe *probe, uint64_t now_ms)
 {
 	uint16_t random[2] = {0};
 
-	take_off_queue(prober, probe);
-	if (probe->address.len == 0) {
-		finish(probe, LIVENESS_SILENT);
-		return;
-	}
+	lanes_start(&prober->lanes, &probe->item);
+	DL_APPEND(prober->running, probe);
 	prober->n_second++;
 	prober->targets[prober->next_target] =
 		(struct target){.address = probe->address, .port = probe->port, .at_ms = now_ms};
@@ -257,48 +267,71 @@ static void start(struct prober *prober, struct probe *probe, uint64_t now_ms)
 				      now_ms));
 }
 
-// What nobody waits for any more leaves the queue, and costs nothing.
-static void drop_unwanted(struct prober *prober)
+// What nobody waits for any more, or cannot be asked, costs nothing.
+static bool is_to_be_asked(const struct prober *prober, const struct probe *probe)
 {
-	struct probe *probe, *next;
+	return probe->address.len > 0 && (prober->ops->is_wanted == NULL ||
+					  prober->ops->is_wanted(prober->user, &probe->ticket));
+}
 
-	if (prober->ops->is_wanted == NULL) {
-		return;
+// The first of these that may be asked now. *least_ms: else, when one may be.
+static struct probe *pick_of(struct prober *prober, struct lane *lane, uint64_t now_ms,
+			     uint64_t *least_ms)
+{
+	uint32_t n = lane->n_waiting < LOOKS ? lane->n_waiting : LOOKS;
+
+	while (n-- > 0) {
+		struct probe *probe = probe_of(lane->waiting);
+		uint64_t ms = target_wait_ms(prober, probe, now_ms);
+
+		if (ms == 0) {
+			return probe;
+		}
+		*least_ms = ms < *least_ms ? ms : *least_ms;
+		lanes_postpone(&probe->item);
 	}
-	DL_FOREACH_SAFE (prober->queued, probe, next) {
-		if (!prober->ops->is_wanted(prober->user, &probe->ticket)) {
-			take_off_queue(prober, probe);
-			finish(probe, LIVENESS_SILENT);
+	return NULL;
+}
+
+static struct probe *pick(struct prober *prober, uint64_t now_ms, uint64_t *least_ms)
+{
+	uint64_t ms = total_wait_ms(prober, now_ms);
+	struct probe *probe = NULL;
+	struct lane *lane;
+
+	if (ms > 0) {
+		*least_ms = ms;
+		return NULL;
+	}
+	DL_FOREACH (prober->lanes.turns, lane) {
+		if (lanes_has_room(&prober->lanes, lane)) { // else finish() pumps again
+			probe = pick_of(prober, lane, now_ms, least_ms);
+		}
+		if (probe != NULL) {
+			break;
 		}
 	}
+	return probe;
 }
 
 static void on_pump(evutil_socket_t fd, short what, void *user)
 {
 	struct prober *prober = user;
-	struct probe *probe, *next;
 	uint64_t now_ms = clock_now_ms();
 	uint64_t least_ms = UINT64_MAX;
+	struct probe *probe;
 
 	(void)fd;
 	(void)what;
-	drop_unwanted(prober);
-	while (prober->n_queued > PROBER_QUEUE_MAX) {
-		probe = prober->queued; // nothing is known of it: it may live
-		take_off_queue(prober, probe);
-		finish(probe, LIVENESS_ACCEPTED);
+	while (prober->lanes.n_waiting > PROBER_QUEUE_MAX) {
+		// Nothing is known of it: it may live.
+		drop(prober, probe_of(prober->lanes.oldest), LIVENESS_ACCEPTED);
 	}
-	DL_FOREACH_SAFE (prober->queued, probe, next) {
-		uint64_t ms;
-
-		if (prober->n_running >= PROBER_AT_ONCE) {
-			return; // finish() pumps again
-		}
-		ms = wait_ms(prober, probe, now_ms);
-		if (ms == 0) {
+	while ((probe = pick(prober, now_ms, &least_ms)) != NULL) {
+		if (is_to_be_asked(prober, probe)) {
 			start(prober, probe, now_ms);
-		} else if (ms < least_ms) {
-			least_ms = ms;
+		} else {
+			drop(prober, probe, LIVENESS_SILENT);
 		}
 	}
 	if (prober_pending(prober) == 0) {
@@ -316,6 +349,7 @@ struct prober *prober_new(struct event_base *base, const struct prober_ops *ops,
 	prober->base = base;
 	prober->ops = ops;
 	prober->user = user;
+	prober->lanes.n_places = PROBER_AT_ONCE;
 	prober->inquiry = inquiry_new(base, &inquiry_ops, prober);
 	prober->pump = event_new(base, -1, 0, on_pump, prober);
 	return prober;
@@ -328,10 +362,13 @@ void prober_free(struct prober *prober)
 	if (prober == NULL) {
 		return;
 	}
-	DL_FOREACH_SAFE (prober->queued, probe, next) {
+	while (prober->lanes.oldest != NULL) {
+		probe = probe_of(prober->lanes.oldest);
+		lanes_remove(&prober->lanes, &probe->item);
 		free_probe(probe);
 	}
 	DL_FOREACH_SAFE (prober->running, probe, next) {
+		lanes_end(&prober->lanes, &probe->item);
 		free_probe(probe);
 	}
 	inquiry_free(prober->inquiry);
@@ -349,12 +386,11 @@ void prober_ask(struct prober *prober, const struct peers_ticket *ticket,
 				.address = *address,
 				.ifindex = ifindex,
 				.port = port};
-	DL_APPEND(prober->queued, probe);
-	prober->n_queued++;
+	lanes_add(&prober->lanes, &probe->item, address);
 	pump_in(prober, 0);
 }
 
 uint32_t prober_pending(const struct prober *prober)
 {
-	return prober->n_queued + prober->n_running;
+	return prober->lanes.n_waiting + prober->lanes.n_running;
 }

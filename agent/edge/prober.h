@@ -7,7 +7,8 @@
  * (edge/knock.h).
  *
  * Anybody on the LAN can make us probe, so it is limited: few at once, few per target, a bounded
- * queue, and for questions the limits of edge/inquiry.h.
+ * queue in which addresses take turns (edge/lanes.h), and for questions the limits of
+ * edge/inquiry.h.
  */
 #pragma once
 

@@ -257,6 +257,47 @@ static void prober_asks_only_so_many_at_once(void **state)
 	story_free(story);
 }
 
+// A stranger names thousands of ports of one host, where nobody answers.
+static void prober_lets_no_host_hold_up_the_others(void **state)
+{
+	enum { N = 3000 };
+	struct story *story = story_new();
+	uint16_t port;
+	int listener = listen_on(AF_INET, 4, &port);
+	bool is_judged = false;
+
+	(void)state;
+	connect_error = EHOSTUNREACH;
+	for (unsigned i = 0; i < N; i++) {
+		ask(story, i, 1, (uint16_t)(10000 + i));
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		turn_for(story->base, 5);
+		put_clock_forward(1000);
+	}
+	turn_for(story->base, 5);
+	connect_error = 0;
+	for (unsigned i = 0; i < 4; i++) {
+		ask(story, N + i, 2, port); // of which only one can be asked now …
+	}
+	ask(story, N + 4, 3, port); // … and a host that comes last
+	put_clock_forward(1000);
+	for (unsigned k = 0; k < 50 && !is_judged; k++) {
+		bool is_first = false, is_last = false;
+
+		turn_for(story->base, 5);
+		for (unsigned i = 0; i < story->n_judged; i++) {
+			is_first |= story->judged[i].id == N;
+			is_last |= story->judged[i].id == N + 4;
+		}
+		is_judged = is_first && is_last;
+	}
+	assert_true(is_judged);
+	assert_true(prober_pending(story->prober) > N / 2);
+	close(listener);
+	story_free(story);
+}
+
 // Each that asks waits for a verdict: even when there are too many to ask, it must come.
 static void prober_judges_every_probe_once_when_the_queue_overflows(void **state)
 {
@@ -318,6 +359,7 @@ int main(void)
 		cmocka_unit_test(prober_asks_a_hundred_times_a_second_at_most),
 		cmocka_unit_test(prober_spends_nothing_on_what_is_no_more_wanted),
 		cmocka_unit_test(prober_asks_only_so_many_at_once),
+		cmocka_unit_test(prober_lets_no_host_hold_up_the_others),
 		cmocka_unit_test(prober_judges_every_probe_once_when_the_queue_overflows),
 		cmocka_unit_test(prober_can_end_at_any_time),
 	};
