@@ -38,14 +38,28 @@ static struct lookup **list_of(struct lookups *all, const struct lookup *one)
 	return &all->waiting[one->n_failed - 1];
 }
 
-static void move(struct lookups *all, struct lookup *one, enum lookup_state state)
+static void leave(struct lookups *all, struct lookup *one)
 {
 	struct lookup **list = list_of(all, one);
 
 	DL_DELETE(*list, one);
-	all->n_flying -= one->state == LOOKUP_IN_FLIGHT ? 1 : 0;
+	if (one->state == LOOKUP_IN_FLIGHT) {
+		all->n_flying--;
+		all->n_flying_again -= one->is_again ? 1 : 0;
+	}
+}
+
+static void move(struct lookups *all, struct lookup *one, enum lookup_state state)
+{
+	struct lookup **list;
+
+	leave(all, one);
+	if (state == LOOKUP_IN_FLIGHT) {
+		one->is_again = one->state == LOOKUP_WAITING;
+		all->n_flying++;
+		all->n_flying_again += one->is_again ? 1 : 0;
+	}
 	one->state = state;
-	all->n_flying += one->state == LOOKUP_IN_FLIGHT ? 1 : 0;
 	list = list_of(all, one);
 	DL_APPEND(*list, one);
 }
@@ -91,12 +105,17 @@ static struct lookup *first_due(const struct lookups *all, uint64_t now_ms)
 	return NULL;
 }
 
+static bool has_room_again(const struct lookups *all)
+{
+	return all->n_flying < LOOKUPS_IN_FLIGHT_MAX && all->n_flying_again < LOOKUPS_AGAIN_MAX;
+}
+
 static struct lookup *first_ready(const struct lookups *all, uint64_t now_ms)
 {
-	if (all->n_flying >= LOOKUPS_IN_FLIGHT_MAX) {
-		return NULL;
+	if (all->queue != NULL) {
+		return all->n_flying < LOOKUPS_IN_FLIGHT_MAX ? all->queue : NULL;
 	}
-	return all->queue != NULL ? all->queue : first_due(all, now_ms);
+	return has_room_again(all) ? first_due(all, now_ms) : NULL;
 }
 
 struct lookup *lookups_start(struct lookups *all, uint64_t now_ms)
@@ -110,12 +129,8 @@ struct lookup *lookups_start(struct lookups *all, uint64_t now_ms)
 	return one;
 }
 
-void lookups_failed(struct lookups *all, struct lookup *one, uint64_t now_ms)
+void lookups_put_off(struct lookups *all, struct lookup *one, uint64_t now_ms)
 {
-	if (!one->is_seen) {
-		lookups_remove(all, one);
-		return;
-	}
 	// While it is in flight n_failed is free to change: it chooses the list only when waiting.
 	if (one->n_failed < LOOKUPS_BACKOFFS) {
 		one->n_failed++;
@@ -124,29 +139,48 @@ void lookups_failed(struct lookups *all, struct lookup *one, uint64_t now_ms)
 	move(all, one, LOOKUP_WAITING);
 }
 
+void lookups_failed(struct lookups *all, struct lookup *one, uint64_t now_ms)
+{
+	if (one->is_seen) {
+		lookups_put_off(all, one, now_ms);
+	} else {
+		lookups_remove(all, one);
+	}
+}
+
 void lookups_remove(struct lookups *all, struct lookup *one)
 {
-	struct lookup **list = list_of(all, one);
-
-	DL_DELETE(*list, one);
-	all->n_flying -= one->state == LOOKUP_IN_FLIGHT ? 1 : 0;
+	leave(all, one);
 	all->n--;
 	HASH_DEL(all->by_ref, one);
 	free(one);
 }
 
-int64_t lookups_wait_ms(const struct lookups *all, uint64_t now_ms, uint64_t flight_ms)
+// When the oldest in flight is overdue.
+static uint64_t overdue_ms(const struct lookups *all)
 {
-	uint64_t at_ms = UINT64_MAX;
+	bool is_in_a_hurry = all->queue != NULL && all->n_flying >= LOOKUPS_IN_FLIGHT_MAX;
+
+	if (all->flying == NULL) {
+		return UINT64_MAX;
+	}
+	return all->flying->at_ms + (is_in_a_hurry ? LOOKUPS_HURRY_MS : LOOKUPS_FLIGHT_MS);
+}
+
+struct lookup *lookups_overdue(const struct lookups *all, uint64_t now_ms)
+{
+	return overdue_ms(all) <= now_ms ? all->flying : NULL;
+}
+
+int64_t lookups_wait_ms(const struct lookups *all, uint64_t now_ms)
+{
+	uint64_t at_ms = overdue_ms(all);
 
 	if (first_ready(all, now_ms) != NULL) {
 		return 0;
 	}
-	if (all->flying != NULL) {
-		at_ms = all->flying->at_ms + flight_ms;
-	}
 	for (size_t i = 0; i < LOOKUPS_BACKOFFS; i++) {
-		if (all->waiting[i] != NULL && all->n_flying < LOOKUPS_IN_FLIGHT_MAX &&
+		if (all->waiting[i] != NULL && all->queue == NULL && has_room_again(all) &&
 		    all->waiting[i]->at_ms < at_ms) {
 			at_ms = all->waiting[i]->at_ms;
 		}

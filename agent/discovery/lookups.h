@@ -16,7 +16,16 @@
 
 #define LOOKUPS_MAX 8192
 #define LOOKUPS_IN_FLIGHT_MAX 64
-#define LOOKUPS_BACKOFFS 4 // 1.5, 5, 30 and then every 300 s
+#define LOOKUPS_AGAIN_MAX 48 // of these, that have failed before: the rest is for first tries
+#define LOOKUPS_BACKOFFS 4   // 1.5, 5, 30 and then every 300 s
+/*
+ * Avahi gives up after 5 s. But a host that announces a service tells all of it at once, and from
+ * Avahi's cache it takes a millisecond: anybody can name thousands of services that are not there,
+ * and whoever is heard next would wait for minutes. So while others wait for their first try, what
+ * takes longer is put off.
+ */
+#define LOOKUPS_FLIGHT_MS 10000
+#define LOOKUPS_HURRY_MS 250
 
 enum lookup_state {
 	LOOKUP_QUEUED,
@@ -27,7 +36,8 @@ enum lookup_state {
 struct lookup {
 	struct link_ref ref; // every byte defined: it is the key
 	enum lookup_state state;
-	bool is_seen; // its PTR is there, so it is tried until it goes; else only once
+	bool is_again; // in flight: has failed before, and nobody has asked anew
+	bool is_seen;  // its PTR is there, so it is tried until it goes; else only once
 	uint8_t n_failed;
 	uint64_t at_ms;             // in flight: since when; waiting: until when
 	void *resolver, *collector; // the resolver's handles
@@ -40,7 +50,7 @@ struct lookups {
 	struct lookup *queue;                     // in order of arrival
 	struct lookup *flying;                    // the oldest first
 	struct lookup *waiting[LOOKUPS_BACKOFFS]; // by n_failed, and so each in order of time
-	size_t n, n_flying;
+	size_t n, n_flying, n_flying_again;       // the last is part of the second
 };
 
 // lookups_ref(): a ref whose every byte is defined. Return: false when the instance is no label.
@@ -53,9 +63,12 @@ struct lookup *lookups_find(const struct lookups *all, const struct link_ref *re
 struct lookup *lookups_start(struct lookups *all, uint64_t now_ms);
 // lookups_failed(): try again later, or forget it when it was asked for only once.
 void lookups_failed(struct lookups *all, struct lookup *one, uint64_t now_ms);
+// lookups_put_off(): it has made room for others; try again later in any case.
+void lookups_put_off(struct lookups *all, struct lookup *one, uint64_t now_ms);
 void lookups_remove(struct lookups *all, struct lookup *one);
-// lookups_wait_ms(): until the first one's time comes, or the oldest in flight is flight_ms old;
-// -1: never.
-int64_t lookups_wait_ms(const struct lookups *all, uint64_t now_ms, uint64_t flight_ms);
+// lookups_overdue(): the one in flight that has been there for too long, or NULL.
+struct lookup *lookups_overdue(const struct lookups *all, uint64_t now_ms);
+// lookups_wait_ms(): until one may be started or is overdue; -1: never.
+int64_t lookups_wait_ms(const struct lookups *all, uint64_t now_ms);
 // lookups_fini(): forget all.
 void lookups_fini(struct lookups *all);

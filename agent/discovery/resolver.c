@@ -23,7 +23,6 @@
 #include "discovery/session.h"
 #include "model/service.h"
 
-#define FLIGHT_MS 10000 // avahi-daemon gives up after 5 s
 #define ODD_LOG_MS 60000
 
 struct resolver {
@@ -37,7 +36,7 @@ struct resolver {
 
 static void schedule(struct resolver *resolver)
 {
-	int64_t wait_ms = lookups_wait_ms(&resolver->all, clock_now_ms(), FLIGHT_MS);
+	int64_t wait_ms = lookups_wait_ms(&resolver->all, clock_now_ms());
 	struct timeval wait;
 
 	event_del(resolver->pump);
@@ -67,15 +66,21 @@ static bool is_of_carrier(const struct link_msg *msg)
 	       ep_carrier_family(service.carrier) == (enum ep_family)msg->ref.family;
 }
 
-static void try_later(struct resolver *resolver, struct lookup *lookup)
+static void end_with(struct resolver *resolver, struct lookup *lookup,
+		     void (*end)(struct lookups *, struct lookup *, uint64_t))
 {
 	AvahiServiceResolver *handle = lookup->resolver;
 	struct collector *collector = lookup->collector;
 
 	lookup->resolver = NULL;
 	lookup->collector = NULL;
-	lookups_failed(&resolver->all, lookup, clock_now_ms());
+	end(&resolver->all, lookup, clock_now_ms());
 	free_handles(resolver, handle, collector);
+}
+
+static void try_later(struct resolver *resolver, struct lookup *lookup)
+{
+	end_with(resolver, lookup, lookups_failed);
 }
 
 /*
@@ -240,7 +245,6 @@ static void start(struct resolver *resolver, struct lookup *lookup)
 static void on_pump(evutil_socket_t fd, short what, void *arg)
 {
 	struct resolver *resolver = arg;
-	struct lookup *oldest = resolver->all.flying;
 	uint64_t now_ms = clock_now_ms();
 	struct lookup *lookup;
 
@@ -249,8 +253,9 @@ static void on_pump(evutil_socket_t fd, short what, void *arg)
 	if (session_client(resolver->session) == NULL) {
 		return;
 	}
-	if (oldest != NULL && oldest->at_ms + FLIGHT_MS <= now_ms) {
-		fail(resolver, oldest); // if Avahi hangs, freeing it brings that to light
+	if ((lookup = lookups_overdue(&resolver->all, now_ms)) != NULL) {
+		// If Avahi hangs, freeing it brings that to light.
+		end_with(resolver, lookup, lookups_put_off);
 	} else if ((lookup = lookups_start(&resolver->all, now_ms)) != NULL) {
 		start(resolver, lookup);
 	}

@@ -8,8 +8,6 @@
 
 #include "test.h"
 
-#define FLIGHT_MS 10000
-
 static struct link_ref ref(const char *instance, int32_t ifindex)
 {
 	struct link_ref made;
@@ -94,9 +92,9 @@ static void lookups_fly_only_so_many_at_a_time(void **state)
 		assert_non_null(one);
 	}
 	assert_null(lookups_start(&all, 100));
-	assert_int_equal(lookups_wait_ms(&all, 100, FLIGHT_MS), FLIGHT_MS);
+	assert_int_equal(lookups_wait_ms(&all, 100), LOOKUPS_HURRY_MS); // for one waits
 	lookups_remove(&all, one);
-	assert_int_equal(lookups_wait_ms(&all, 100, FLIGHT_MS), 0);
+	assert_int_equal(lookups_wait_ms(&all, 100), 0);
 	start(&all, 100, instance);
 	lookups_fini(&all);
 }
@@ -111,7 +109,7 @@ static void lookups_are_tried_ever_more_seldom_when_they_fail(void **state)
 	add(&all, "a~1", true);
 	for (size_t i = 0; i < COUNT(pauses_ms); i++) {
 		lookups_failed(&all, start(&all, now_ms, "a~1"), now_ms);
-		assert_int_equal(lookups_wait_ms(&all, now_ms, FLIGHT_MS), pauses_ms[i]);
+		assert_int_equal(lookups_wait_ms(&all, now_ms), pauses_ms[i]);
 		assert_null(lookups_start(&all, now_ms + pauses_ms[i] - 1));
 		now_ms += pauses_ms[i];
 	}
@@ -131,7 +129,7 @@ static void lookups_are_forgotten_when_asked_for_and_failed(void **state)
 	add(&all, "a~1", false);
 	lookups_failed(&all, start(&all, 0, "a~1"), 0);
 	assert_int_equal(all.n, 0);
-	assert_int_equal(lookups_wait_ms(&all, 0, FLIGHT_MS), -1);
+	assert_int_equal(lookups_wait_ms(&all, 0), -1);
 	// Seen meanwhile, it is not.
 	add(&all, "a~1", false);
 	add(&all, "a~1", true);
@@ -151,10 +149,102 @@ static void lookups_take_the_earliest_of_those_that_failed(void **state)
 	lookups_failed(&all, start(&all, 6500, "old~1"), 6500); // until 36500
 	add(&all, "new~1", true);
 	lookups_failed(&all, start(&all, 20000, "new~1"), 20000); // until 21500
-	assert_int_equal(lookups_wait_ms(&all, 20000, FLIGHT_MS), 1500);
+	assert_int_equal(lookups_wait_ms(&all, 20000), 1500);
 	start(&all, 21500, "new~1");
-	assert_int_equal(lookups_wait_ms(&all, 28000, FLIGHT_MS), 3500);
+	assert_int_equal(lookups_wait_ms(&all, 28000), 3500);
 	start(&all, 36500, "old~1");
+	lookups_fini(&all);
+}
+
+static void add_many(struct lookups *all, int first, int n)
+{
+	char instance[16];
+
+	for (int i = first; i < first + n; i++) {
+		snprintf(instance, sizeof(instance), "n%d", i);
+		add(all, instance, true);
+	}
+}
+
+// Until it may start; what others start meanwhile is never answered. Return: when.
+static uint64_t start_of(struct lookups *all, const struct link_ref *wanted, uint64_t now_ms)
+{
+	const struct lookup *one = lookups_find(all, wanted);
+
+	for (;;) {
+		struct lookup *late = lookups_overdue(all, now_ms);
+		int64_t wait_ms;
+
+		if (late != NULL) {
+			lookups_put_off(all, late, now_ms);
+		}
+		lookups_start(all, now_ms);
+		if (one->state == LOOKUP_IN_FLIGHT) {
+			return now_ms;
+		}
+		wait_ms = lookups_wait_ms(all, now_ms);
+		assert_true(wait_ms >= 0);
+		now_ms += (uint64_t)wait_ms;
+	}
+}
+
+// Anybody can name services that are not there.
+static void lookups_do_not_wait_for_thousands_that_are_not_answered(void **state)
+{
+	enum { N = 2500 };
+	struct link_ref honest = ref("honest~1", 2), later = ref("later~1", 2);
+	struct lookups all = {0};
+	uint64_t now_ms;
+
+	(void)state;
+	add_many(&all, 0, N);
+	add(&all, "honest~1", true);
+	now_ms = start_of(&all, &honest, 0);
+	assert_in_range(now_ms, 0, (N / LOOKUPS_IN_FLIGHT_MAX + 1) * LOOKUPS_HURRY_MS);
+	lookups_remove(&all, lookups_find(&all, &honest));
+	// When all have been tried, there is room for who is new at any time.
+	while (all.queue != NULL || all.n_flying < LOOKUPS_AGAIN_MAX) {
+		struct lookup *late = lookups_overdue(&all, now_ms);
+
+		if (late != NULL) {
+			lookups_put_off(&all, late, now_ms);
+		}
+		lookups_start(&all, now_ms);
+		now_ms += (uint64_t)lookups_wait_ms(&all, now_ms);
+	}
+	now_ms += 1000;
+	while (lookups_start(&all, now_ms) != NULL) {
+	}
+	add(&all, "later~1", true);
+	assert_int_equal(start_of(&all, &later, now_ms), now_ms);
+	lookups_fini(&all);
+}
+
+static void lookups_that_are_asked_for_once_survive_being_put_off(void **state)
+{
+	struct lookups all = {0};
+
+	(void)state;
+	add(&all, "a~1", false);
+	lookups_put_off(&all, start(&all, 0, "a~1"), 0);
+	assert_int_equal(lookups_wait_ms(&all, 0), 1500);
+	lookups_failed(&all, start(&all, 1500, "a~1"), 1500);
+	assert_int_equal(all.n, 0);
+}
+
+static void lookups_have_their_time_while_nobody_waits(void **state)
+{
+	struct lookups all = {0};
+
+	(void)state;
+	add_many(&all, 0, LOOKUPS_IN_FLIGHT_MAX);
+	while (lookups_start(&all, 0) != NULL) {
+	}
+	assert_null(lookups_overdue(&all, LOOKUPS_FLIGHT_MS - 1));
+	assert_non_null(lookups_overdue(&all, LOOKUPS_FLIGHT_MS));
+	add(&all, "one more~1", true);
+	assert_null(lookups_overdue(&all, LOOKUPS_HURRY_MS - 1));
+	assert_non_null(lookups_overdue(&all, LOOKUPS_HURRY_MS));
 	lookups_fini(&all);
 }
 
@@ -185,6 +275,9 @@ int main(void)
 		cmocka_unit_test(lookups_are_tried_ever_more_seldom_when_they_fail),
 		cmocka_unit_test(lookups_are_forgotten_when_asked_for_and_failed),
 		cmocka_unit_test(lookups_take_the_earliest_of_those_that_failed),
+		cmocka_unit_test(lookups_do_not_wait_for_thousands_that_are_not_answered),
+		cmocka_unit_test(lookups_that_are_asked_for_once_survive_being_put_off),
+		cmocka_unit_test(lookups_have_their_time_while_nobody_waits),
 		cmocka_unit_test(lookups_are_refused_when_there_are_too_many),
 	};
 
