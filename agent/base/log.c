@@ -160,12 +160,14 @@ const char *log_escape(char *buf, size_t cap, const void *p, size_t n)
 
 bool log_limit_pass(struct log_limit *limit, uint64_t now_ms, uint64_t *suppressed)
 {
-	if (now_ms < limit->next_ms) {
+	uint64_t advance_ms = limit->burst > 1 ? (limit->burst - 1) * limit->interval_ms : 0;
+
+	if (now_ms + advance_ms < limit->next_ms) {
 		limit->suppressed++;
 		return false;
 	}
 	*suppressed = limit->suppressed;
 	limit->suppressed = 0;
-	limit->next_ms = now_ms + limit->interval_ms;
+	limit->next_ms = (limit->next_ms > now_ms ? limit->next_ms : now_ms) + limit->interval_ms;
 	return true;
 }

@@ -43,9 +43,13 @@ void log_write(enum log_level level, const char *format, ...) __attribute__((for
  */
 const char *log_escape(char *buf, size_t cap, const void *p, size_t n);
 
-// At most one line per interval: for lines that the network or a client can cause.
+/*
+ * At most one line per interval: for lines that the network or a client can cause. After a silence
+ * that is long enough the first `burst` lines are written as they come (0: one).
+ */
 struct log_limit {
 	uint64_t interval_ms;
+	uint32_t burst;
 	uint64_t next_ms;
 	uint64_t suppressed;
 };

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "discovery/backend.h"
@@ -20,6 +21,8 @@
 #include "discovery/records.h"
 #include "discovery/session.h"
 
+#define RENAMED_LOG_MS 10000 // somebody who claims each name that Avahi takes makes it go on
+
 struct backend {
 	struct front *front;
 	struct publisher *publisher;
@@ -28,14 +31,20 @@ struct backend {
 	char said_text[LINK_TEXT_MAX];
 	enum link_state logged_state;
 	char logged_text[LINK_TEXT_MAX];
+	struct log_limit renamed_log;
 };
 
 // One line for each change, but none for going back to what the last one said.
 static void log_state(struct backend *backend, enum link_state state, const char *text)
 {
+	bool is_renamed = state == LINK_STATE_RUNNING && state == backend->logged_state;
 	char escaped[LINK_TEXT_MAX];
+	uint64_t suppressed;
 
 	if (state == backend->logged_state && strcmp(text, backend->logged_text) == 0) {
+		return;
+	}
+	if (is_renamed && !log_limit_pass(&backend->renamed_log, clock_now_ms(), &suppressed)) {
 		return;
 	}
 	backend->logged_state = state;
@@ -151,6 +160,7 @@ static struct backend *backend_new(struct event_base *base, struct front *front,
 	int error;
 
 	backend->front = front;
+	backend->renamed_log.interval_ms = RENAMED_LOG_MS;
 	backend->publisher = publisher_new(base, front, interfaces, on_publisher);
 	backend->browser = browser_new(base, front, interfaces, backend->publisher, on_browser);
 	error = interfaces_watch(interfaces, base, on_interfaces);

@@ -251,6 +251,7 @@ struct agent *agent_new(struct event_base *base, const struct agent_config *conf
 	agent->tick = event_new(base, -1, 0, on_tick, agent);
 	downs_init(&agent->downs);
 	problems_init(agent);
+	flood_init(agent);
 	resume_init(agent);
 	setbacks_init(agent);
 	agent->server = server_new(base, &server_limits, &server_ops, agent);
@@ -281,6 +282,7 @@ void agent_free(struct agent *agent)
 	event_free(agent->tick);
 	resume_fini(agent);
 	setbacks_fini(agent);
+	flood_fini(agent);
 	hostif_fini(&agent->hostif);
 	free(agent);
 }

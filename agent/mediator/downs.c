@@ -7,7 +7,9 @@
 #include "base/log.h"
 #include "mediator/internal.h"
 
-#define LINE_EVERY_MS 1000 // for each cause; a host that fails takes all of its nodes along
+// A host that fails takes all of its nodes along, and anybody can have thousands come and go.
+#define LINE_EVERY_MS 10000
+#define LINES_AT_ONCE 5
 
 static const struct {
 	const char *reason, *sentence;
@@ -22,9 +24,7 @@ static const struct {
 
 void downs_init(struct downs *downs)
 {
-	for (unsigned i = 0; i < LIVENESS_CAUSES; i++) {
-		downs->limits[i].interval_ms = LINE_EVERY_MS;
-	}
+	downs->lines = (struct log_limit){.interval_ms = LINE_EVERY_MS, .burst = LINES_AT_ONCE};
 }
 
 void downs_note(struct downs *downs, struct ep_str node, enum liveness_cause cause)
@@ -33,7 +33,7 @@ void downs_note(struct downs *downs, struct ep_str node, enum liveness_cause cau
 	uint64_t suppressed;
 
 	downs->n[cause]++;
-	if (log_limit_pass(&downs->limits[cause], clock_now_ms(), &suppressed)) {
+	if (log_limit_pass(&downs->lines, clock_now_ms(), &suppressed)) {
 		log_info("A node of the network %s. node=%s reason=%s suppressed=%llu",
 			 causes[cause].sentence, log_escape(name, sizeof(name), node.p, node.n),
 			 causes[cause].reason, (unsigned long long)suppressed);

@@ -16,6 +16,7 @@
 #include "model/peers.h"
 #include "model/registry.h"
 #include "model/setback.h"
+#include "model/surge.h"
 #include "model/wakes.h"
 
 #define AGENT_ID_LEN 16 // hex digits
@@ -88,6 +89,8 @@ struct lan {
 	uint64_t asked_ms; // 0: never
 	uint32_t dropped;  // instances for which there was no room
 	struct log_limit refusals, conflicts;
+	struct surge surge;        // of services that are new
+	struct event *calm;        // when that is over (flood.c)
 	struct refresh *refreshes; // services to be resolved again (refreshes.c)
 	unsigned n_interfaces;     // ever heard of; the last AGENT_INTERFACES_MAX are remembered
 	struct interface_name interfaces[AGENT_INTERFACES_MAX];
@@ -96,7 +99,7 @@ struct lan {
 // Why peers went down.
 struct downs {
 	uint32_t n[LIVENESS_CAUSES];
-	struct log_limit limits[LIVENESS_CAUSES];
+	struct log_limit lines;
 };
 
 // What lasts and people must be told of; see problems.c.
@@ -314,6 +317,14 @@ void feed_tell_local(struct agent *agent, enum ep_event event, const struct regi
 		     unsigned slot);
 void feed_tell_peer(struct agent *agent, enum ep_event event, const struct peer *peer,
 		    enum ep_family family);
+
+// flood.c
+void flood_init(struct agent *agent);
+void flood_fini(struct agent *agent);
+// Browsing begins: what is there already is told at once.
+void flood_browsing(struct agent *agent);
+// A service that was unknown is seen there.
+void flood_note(struct agent *agent, int32_t ifindex);
 
 // report.c
 void report_send(struct agent *agent, struct session *session, uint32_t id);

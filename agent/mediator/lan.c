@@ -221,6 +221,20 @@ static void note_room(struct agent *agent)
 	}
 }
 
+static void handle_seen(struct agent *agent, const struct link_msg *msg, struct peers_where where,
+			uint64_t now_ms)
+{
+	uint32_t n_before = peers_instances(agent->peers);
+
+	if (!peers_seen(agent->peers, msg->ref.instance, where, now_ms)) {
+		note_dropped(agent);
+		flood_note(agent, msg->ref.ifindex);
+	} else if (peers_instances(agent->peers) > n_before) {
+		flood_note(agent, msg->ref.ifindex);
+	}
+	adverts_update_ttl(agent);
+}
+
 static void on_message(void *user, const struct link_msg *msg)
 {
 	struct agent *agent = user;
@@ -233,6 +247,7 @@ static void on_message(void *user, const struct link_msg *msg)
 		break;
 	case LINK_BROWSING:
 		agent->lan.is_browsing = true;
+		flood_browsing(agent);
 		peers_resumed(agent->peers, now_ms);
 		break;
 	case LINK_LOST:
@@ -251,10 +266,7 @@ static void on_message(void *user, const struct link_msg *msg)
 		peers_mended(agent->peers, msg->ref.ifindex, now_ms);
 		break;
 	case LINK_SEEN:
-		if (!peers_seen(agent->peers, msg->ref.instance, where, now_ms)) {
-			note_dropped(agent);
-		}
-		adverts_update_ttl(agent);
+		handle_seen(agent, msg, where, now_ms);
 		break;
 	case LINK_GONE:
 		peers_gone(agent->peers, msg->ref.instance, where, now_ms);

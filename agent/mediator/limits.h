@@ -43,6 +43,15 @@
 #define AGENT_CLAIMS_MAX 8192   // service instances heard, resolved or not
 #define AGENT_INTERFACES_MAX 64 // interface names remembered
 
+/*
+ * A flood: new services at more than AGENT_FLOOD_PER_S a second, until there are AGENT_FLOOD_MORE
+ * too many. An agent that has many nodes to announce does so at 50 a second.
+ */
+#define AGENT_FLOOD_PER_S 100
+#define AGENT_FLOOD_MORE 500
+#define AGENT_FLOOD_CALM_MS 60000
+#define AGENT_FLOOD_AFTER_MS 3000 // of browsing: before, Avahi tells all that it has
+
 #define AGENT_WAIT_MAX_MS 500    // for the answer to a question on the network
 #define AGENT_GRACE_MS 2000      // after start: registered nodes come back in this time
 #define AGENT_MISS_MS 2000       // a name that was not found is not waited for again

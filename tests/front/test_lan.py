@@ -75,6 +75,22 @@ def test_more_services_than_are_kept_are_a_problem_until_there_is_room(place):
     assert log.count("problem=table") == 2 and log.count("That is over.") == 1
 
 
+def test_a_flood_of_services_is_a_problem_but_what_is_there_already_is_none(place):
+    daemon, life = place.lan()
+    client = daemon.client()
+    for number in range(1500):  # Avahi's cache
+        life.say("seen", f"old{number}", 2, 4)
+    wait_until(lambda: client.status()["instances"] == "1500", "what was there")
+    assert client.status()["problem_flood"] == ""
+    wait_until(lambda: int(client.status()["uptime_s"]) > 4, "browsing for three seconds")
+    for number in range(1500):
+        life.say("seen", f"new{number}", 2, 4)
+        life.say("seen", f"new{number}", 2, 6)
+    status = wait_until(lambda: (now := client.status())["instances"] == "3000" and now, "what came")
+    assert status["problem_flood"].startswith("More than 100 new services a second")
+    assert daemon.output().count("problem=flood") == 1
+
+
 def test_both_families_of_a_node_are_one_node(place):
     daemon, life = place.lan()
     client, watch = daemon.client(), daemon.client().watch()

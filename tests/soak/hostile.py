@@ -124,7 +124,7 @@ class Street:
         say(f"  honest nodes: {len(downs)} downs, {len(lost)} not found; newcomers' time: {self.newcomer()}")
         return not downs and not lost
 
-    def newcomer(self, timeout=60):
+    def newcomer(self, timeout=25):
         """Seconds until a new honest node is seen; None: not within the timeout."""
         self.n_new = getattr(self, "n_new", 100) + 1
         began = time.monotonic()
@@ -135,7 +135,7 @@ class Street:
             return None
 
 
-def flood(street, style, seconds=0, count=2500, rate=220, calm=40):
+def flood(street, style, seconds=0, count=2500, rate=220, calm=20):
     """seconds: a stream of ever new ones that leave after ten seconds."""
     crowd = Crowd(style, int(seconds * rate / 2) if seconds else count, addresses=street.addresses(20), spread=20)
     if seconds:

@@ -99,6 +99,27 @@ static void log_limit_passes_one_an_interval_when_many_come(void **state)
 	assert_int_equal(suppressed, 0);
 }
 
+static void log_limit_passes_a_few_at_once_after_a_silence(void **state)
+{
+	struct log_limit limit = {.interval_ms = 10000, .burst = 3};
+	uint64_t suppressed = 99;
+
+	(void)state;
+	for (uint64_t start_ms = 0; start_ms < 100000; start_ms += 50000) {
+		for (unsigned i = 0; i < 3; i++) {
+			assert_true(log_limit_pass(&limit, start_ms + i, &suppressed));
+			assert_int_equal(suppressed, 0);
+		}
+		assert_false(log_limit_pass(&limit, start_ms + 5, &suppressed));
+		assert_false(log_limit_pass(&limit, start_ms + 9999, &suppressed));
+		assert_true(log_limit_pass(&limit, start_ms + 10000, &suppressed));
+		assert_int_equal(suppressed, 2);
+		assert_false(log_limit_pass(&limit, start_ms + 10001, &suppressed));
+		assert_true(log_limit_pass(&limit, start_ms + 20000, &suppressed));
+		assert_int_equal(suppressed, 1);
+	}
+}
+
 static void log_level_is_read_when_it_is_one(void **state)
 {
 	static const char *const names[] = {"error", "warn", "info", "debug"};
@@ -211,6 +232,7 @@ int main(void)
 		cmocka_unit_test(log_escape_cuts_between_characters_when_it_does_not_fit),
 		cmocka_unit_test(log_escape_stays_inside_when_anything_is_put_anywhere),
 		cmocka_unit_test(log_limit_passes_one_an_interval_when_many_come),
+		cmocka_unit_test(log_limit_passes_a_few_at_once_after_a_silence),
 		cmocka_unit_test(log_level_is_read_when_it_is_one),
 		cmocka_unit_test(log_writes_one_line_and_keeps_errno_when_on),
 		cmocka_unit_test(log_cuts_the_line_when_it_is_too_long),
