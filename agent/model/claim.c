@@ -133,17 +133,23 @@ void claim_set_service(struct claim *claim, uint16_t port, const struct service 
 	claim->is_hidden = service->is_hidden;
 }
 
-bool claim_differs(const struct claim *claim, uint16_t port, const struct service *service)
+static bool differs_but_for_agent(const struct claim *claim, uint16_t port,
+				  const struct service *service)
 {
 	uint8_t facts[FACTS_MAX];
 	size_t n = pack(service, facts);
 
 	return claim->port != port || claim->creation != service->creation ||
 	       claim->revision != service->revision || claim->carrier != service->carrier ||
-	       claim->agent != hash_agent(service->agent) ||
 	       claim->dist_high != service->dist_high || claim->dist_low != service->dist_low ||
 	       claim->is_hidden != service->is_hidden || claim->facts_len != n ||
 	       (n > 0 && memcmp(claim->facts, facts, n) != 0);
+}
+
+bool claim_differs(const struct claim *claim, uint16_t port, const struct service *service)
+{
+	return claim->agent != hash_agent(service->agent) ||
+	       differs_but_for_agent(claim, port, service);
 }
 
 bool claim_is_kin(const struct claim *a, const struct claim *b)
@@ -152,10 +158,10 @@ bool claim_is_kin(const struct claim *a, const struct claim *b)
 	       sightings_meet(&a->sightings, &b->sightings, 0);
 }
 
-bool claim_is_continued(const struct claim *claim, const struct service *service,
+bool claim_is_continued(const struct claim *claim, uint16_t port, const struct service *service,
 			const struct peers_address *addresses, uint8_t n)
 {
-	if (claim->creation != service->creation && claim->agent != hash_agent(service->agent)) {
+	if (differs_but_for_agent(claim, port, service)) {
 		return false;
 	}
 	for (uint8_t i = 0; i < n; i++) {

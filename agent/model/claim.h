@@ -36,9 +36,10 @@ struct claim {
 	// about the contest for the name
 	bool is_usable : 1;     // has an address, if only a link-local one
 	bool is_newcomer : 1;   // does not belong to the incumbent
-	bool is_challenged : 1; // was asked as a rival …
+	bool is_challenged : 1; // was asked as a rival, or a suspect …
 	bool is_answering : 1;  // … and it answers
 	bool is_to_be_asked : 1;
+	bool is_suspect : 1; // says it succeeds one that lives; nobody vouches for that yet
 	char instance[];
 };
 
@@ -83,8 +84,11 @@ uint8_t claim_tags(const struct claim *claim, struct ep_str tags[EP_TAGS_MAX]);
  * public and proves nothing, so the same creation or agent counts only with an address in common.
  */
 bool claim_is_kin(const struct claim *a, const struct claim *b);
-// claim_is_continued(): likewise for what the records of a claim say now.
-bool claim_is_continued(const struct claim *claim, const struct service *service,
+/*
+ * claim_is_continued(): may these be the records of the same instance? Creation and revision are in
+ * its name, and whatever else changes has another revision; but a new agent goes on with it.
+ */
+bool claim_is_continued(const struct claim *claim, uint16_t port, const struct service *service,
 			const struct peers_address *addresses, uint8_t n);
 // claim_shares_endpoint(): are both reached at one address and port? They cannot be two nodes then.
 bool claim_shares_endpoint(const struct claim *a, const struct claim *b);

@@ -30,7 +30,8 @@ static bool is_kin_of_incumbent(const struct claim *claims, const struct claim *
 	const struct claim *other;
 
 	LL_FOREACH (claims, other) {
-		if (other != claim && !other->is_newcomer && claim_is_kin(other, claim)) {
+		if (other != claim && !other->is_newcomer && !other->is_suspect &&
+		    claim_is_kin(other, claim)) {
 			return true;
 		}
 	}
@@ -42,33 +43,53 @@ static bool is_at_incumbent(const struct claim *claims, const struct claim *clai
 	const struct claim *other;
 
 	LL_FOREACH (claims, other) {
-		if (!other->is_newcomer && claim_shares_endpoint(other, claim)) {
+		if (!other->is_newcomer && !other->is_suspect &&
+		    claim_shares_endpoint(other, claim)) {
 			return true;
 		}
 	}
 	return false;
 }
 
+// Nothing says that it has left.
+static bool is_holding(const struct claim *claim)
+{
+	return !claim->is_newcomer && !claim->is_suspect && is_live(claim) &&
+	       claim->liveness.state != LIVENESS_UNCONFIRMED &&
+	       claim->liveness.state != LIVENESS_OUTAGE;
+}
+
 /*
- * Is this successor at another endpoint than what it succeeds and what is still advertised? It may
- * be forged, with the address of the incumbent and a dead port: so it is asked.
+ * Would this kin be shown in place of what lives? Whatever it says can be read by anybody and said
+ * again, with another port, or with a flag that hides it. The other family of a node takes nothing
+ * from it.
  */
-static bool is_elsewhere(const struct claim *claims, const struct claim *claim)
+static bool is_in_the_way(const struct claim *claims, const struct claim *claim)
 {
 	const struct claim *other;
-	bool has_other = false;
 
 	LL_FOREACH (claims, other) {
-		if (other == claim || other->is_newcomer || !other->liveness.is_advertised ||
-		    !is_live(other) || claim_family(other) != claim_family(claim)) {
-			continue;
+		if (other != claim && is_holding(other) &&
+		    (claim_family(other) == claim_family(claim) ||
+		     other->creation != claim->creation)) {
+			return true;
 		}
-		if (claim_shares_endpoint(other, claim)) {
-			return false;
-		}
-		has_other = true;
 	}
-	return has_other;
+	return false;
+}
+
+bool contest_is_at_holder(const struct claim *claims, const struct claim *claim,
+			  const struct peers_address *address)
+{
+	const struct claim *other;
+
+	LL_FOREACH (claims, other) {
+		if (other != claim && is_holding(other) &&
+		    sightings_find(&other->sightings, address->bytes, address->len) != NULL) {
+			return true;
+		}
+	}
+	return false;
 }
 
 // A newcomer may turn out to be kin as more addresses are known, or through one that did.
@@ -81,12 +102,33 @@ static void adopt_kin(struct claim *claims)
 		is_changed = false;
 		LL_FOREACH (claims, claim) {
 			if (claim->is_newcomer && is_kin_of_incumbent(claims, claim)) {
-				claim->is_to_be_asked |= is_elsewhere(claims, claim);
+				claim->is_suspect = is_in_the_way(claims, claim);
 				claim->is_newcomer = false;
 				is_changed = true;
 			}
 		}
 	} while (is_changed);
+}
+
+// When what they succeed has left, nothing speaks against them any more.
+static void trust_who_is_left(struct claim *claims)
+{
+	struct claim *claim;
+
+	LL_FOREACH (claims, claim) {
+		claim->is_suspect = claim->is_suspect && is_in_the_way(claims, claim);
+	}
+}
+
+static void ask_suspects(struct claim *claims)
+{
+	struct claim *claim;
+
+	LL_FOREACH (claims, claim) {
+		if (claim->is_suspect && !claim->is_challenged && is_live(claim)) {
+			claim->is_challenged = claim->is_to_be_asked = true;
+		}
+	}
 }
 
 // The first newcomer that is live takes the name from an incumbent that is not.
@@ -200,10 +242,12 @@ static void challenge(struct claim *claims, uint32_t local_creation)
 
 void contest_decide(struct claim *claims, uint32_t local_creation)
 {
+	trust_who_is_left(claims);
 	adopt_kin(claims);
 	if (!has_incumbent(claims)) {
 		promote(claims);
 	}
+	ask_suspects(claims);
 	challenge(claims, local_creation);
 }
 
@@ -269,7 +313,7 @@ static struct claim *find_latest(struct claim *claims, const struct claim *of_sa
 	struct claim *claim;
 
 	LL_FOREACH (claims, claim) {
-		if (claim->is_newcomer || !is_live(claim) ||
+		if (claim->is_newcomer || claim->is_suspect || !is_live(claim) ||
 		    (of_same_creation != NULL && (claim->creation != of_same_creation->creation ||
 						  claim_family(claim) != family))) {
 			continue;
@@ -293,6 +337,9 @@ static bool is_in_place_of(const struct claim *other, const struct claim *claim)
 	if (!other->liveness.is_advertised || !is_live(other)) {
 		return false;
 	}
+	if (other->is_suspect) {
+		return false;
+	}
 	if (other->is_newcomer) {
 		return claim_shares_endpoint(other, claim);
 	}
@@ -304,7 +351,7 @@ bool contest_is_superseded(const struct claim *claims, const struct claim *claim
 {
 	const struct claim *other;
 
-	if (claim->is_newcomer) {
+	if (claim->is_newcomer || claim->is_suspect) {
 		return true; // nobody relies on it
 	}
 	LL_FOREACH (claims, other) {

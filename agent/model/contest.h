@@ -5,8 +5,9 @@
  * Who has a name that several claim. The claims of its holder, the incumbent, are those that are no
  * newcomers: kin of each other (claim_is_kin()), such as both families of a node and its next
  * registration. A newcomer gets the name, with its kin, when no claim of the incumbent is live;
- * while both answer there is a conflict. Internal to the peers model; works on the list of claims
- * of one peer.
+ * while both answer there is a conflict. Kin that says it succeeds what still lives is suspect
+ * until the incumbent's own host vouches for it (claim::is_suspect). Internal to the peers model;
+ * works on the list of claims of one peer.
  */
 #pragma once
 
@@ -16,6 +17,7 @@
 #include "epmdns/protocol.h"
 
 struct claim;
+struct peers_address;
 
 /*
  * contest_make_room(): for one more claim, which is not in the list yet. Return: NULL, or why there
@@ -32,6 +34,13 @@ void contest_decide(struct claim *claims, uint32_t local_creation);
 bool contest_is_conflicted(const struct claim *claims, uint32_t local_creation);
 // contest_restart(): forget what rivals have answered.
 void contest_restart(struct claim *claims);
+
+/*
+ * contest_is_at_holder(): is this an address of the incumbent? What its responder says there it
+ * says of itself, and who listens anywhere else may say anything.
+ */
+bool contest_is_at_holder(const struct claim *claims, const struct claim *claim,
+			  const struct peers_address *address);
 
 // contest_winner(): what is to be shown of the incumbent in that family: of its latest creation the
 // latest revision. NULL: nothing.

@@ -314,7 +314,9 @@ void peer_settle(struct peer_world *world, struct peer_entry *entry, uint64_t no
 	LL_FOREACH (entry->claims, claim) {
 		if (claim->is_to_be_asked) {
 			claim->is_to_be_asked = false;
-			peer_doubt(world, claim);
+			// Its port may be that of anything.
+			peer_act(world, claim,
+				 liveness_doubted(&claim->liveness, !claim->is_suspect));
 		}
 	}
 	entry->peer.is_conflicted = contest_is_conflicted(entry->claims, local_creation);

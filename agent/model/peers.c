@@ -265,8 +265,8 @@ static const char *update(struct peers *peers, struct claim *claim, const struct
 		settle(peers, entry, now_ms);
 		return NULL;
 	}
-	is_continued =
-		claim_is_continued(claim, &found->service, found->addresses, found->n_addresses);
+	is_continued = claim_is_continued(claim, found->port, &found->service, found->addresses,
+					  found->n_addresses);
 	if (!is_continued && liveness_is_shown(&claim->liveness)) {
 		peer_doubt(&peers->world, claim);
 		return "the same instance was of another node, which is being asked";
@@ -435,6 +435,10 @@ void peers_judge(struct peers *peers, const struct peers_ticket *ticket,
 	claim->is_answering = verdict == LIVENESS_ADVERTISED || verdict == LIVENESS_ACCEPTED ||
 			      verdict == LIVENESS_MUTE;
 	claim->is_challenged &= claim->is_answering;
+	if (verdict == LIVENESS_ADVERTISED &&
+	    contest_is_at_holder(peer_entry_of(claim->peer)->claims, claim, &ticket->address)) {
+		claim->is_suspect = false;
+	}
 	sightings_mark(&claim->sightings, &ticket->address, !claim->is_answering);
 	// A host may have lost one of its addresses; one that is withdrawn too is gone.
 	if (verdict != LIVENESS_SILENT || !claim->liveness.is_advertised ||

@@ -163,8 +163,6 @@ static void claim_is_kin_when_it_has_creation_or_agent_and_an_address_in_common(
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(table); i++) {
-		struct peers_address addresses[EP_ADDRESSES_MAX];
-		uint8_t n = addresses_of_text(addresses, table[i].addresses);
 		struct service other_service = service;
 		struct claim *other;
 
@@ -173,9 +171,44 @@ static void claim_is_kin_when_it_has_creation_or_agent_and_an_address_in_common(
 		other = claim_at(&other_service, 5000, table[i].addresses);
 		assert_int_equal(claim_is_kin(claim, other), table[i].is_kin);
 		assert_int_equal(claim_is_kin(other, claim), table[i].is_kin);
-		assert_int_equal(claim_is_continued(claim, &other_service, addresses, n),
-				 table[i].is_kin);
 		claim_free(other);
+	}
+	claim_free(claim);
+}
+
+static void claim_is_continued_when_nothing_but_its_agent_is_another(void **state)
+{
+	static const struct {
+		uint32_t creation, revision;
+		const char *agent, *addresses;
+		uint16_t port;
+		bool is_hidden, is_continued;
+	} table[] = {
+		{77, 1, "0123456789abcdef", "10.0.0.1", 4000, false, true},
+		{77, 1, "other", "10.0.0.9 10.0.0.1", 4000, false, true},
+		{77, 1, "other", "10.0.0.9", 4000, false, false},
+		{78, 1, "0123456789abcdef", "10.0.0.1", 4000, false, false},
+		{77, 2, "0123456789abcdef", "10.0.0.1", 4000, false, false},
+		{77, 1, "0123456789abcdef", "10.0.0.1", 4001, false, false},
+		{77, 1, "0123456789abcdef", "10.0.0.1", 4000, true, false},
+	};
+	struct service service = a_service();
+	struct claim *claim;
+
+	(void)state;
+	service.revision = 1;
+	claim = claim_at(&service, 4000, "10.0.0.1");
+	for (size_t i = 0; i < COUNT(table); i++) {
+		struct peers_address addresses[EP_ADDRESSES_MAX];
+		uint8_t n = addresses_of_text(addresses, table[i].addresses);
+		struct service next = service;
+
+		next.creation = table[i].creation;
+		next.revision = table[i].revision;
+		next.agent = str_of(table[i].agent);
+		next.is_hidden = table[i].is_hidden;
+		assert_int_equal(claim_is_continued(claim, table[i].port, &next, addresses, n),
+				 table[i].is_continued);
 	}
 	claim_free(claim);
 }
@@ -356,6 +389,7 @@ int main(void)
 		cmocka_unit_test(claim_differs_when_anything_is_said_otherwise),
 		cmocka_unit_test(
 			claim_is_kin_when_it_has_creation_or_agent_and_an_address_in_common),
+		cmocka_unit_test(claim_is_continued_when_nothing_but_its_agent_is_another),
 		cmocka_unit_test(claim_shares_its_endpoint_only_within_a_family),
 		cmocka_unit_test(claim_offers_the_addresses_that_erlang_can_reach_the_best_first),
 		cmocka_unit_test(claim_offers_each_address_once_and_the_failed_ones_later),

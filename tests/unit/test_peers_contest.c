@@ -134,7 +134,7 @@ static void peers_takes_no_forged_copy_for_the_incumbent_when_it_comes_from_else
 	end(&w);
 }
 
-static void peers_falls_back_when_a_successor_at_another_port_refuses(void **state)
+static void peers_shows_no_successor_for_which_its_host_does_not_vouch(void **state)
 {
 	const struct ad forged = {.instance = "F", .creation = 66, .revision = 99, .port = 6000};
 	struct world w;
@@ -143,16 +143,91 @@ static void peers_falls_back_when_a_successor_at_another_port_refuses(void **sta
 	begin(&w);
 	hear(&w, &alice, ETH4, "10.0.0.1");
 	hear(&w, &forged, ETH4, "10.0.0.1");
-	expect(&w, "up alice@a/4 10.0.0.1:4000 #10, probe F at 10.0.0.1:6000, "
-		   "down alice@a/4 10.0.0.1:4000 #10, up alice@a/4 10.0.0.1:6000 #66");
+	expect(&w, "up alice@a/4 10.0.0.1:4000 #10, probe F at 10.0.0.1:6000");
+	judge(&w, "F", LIVENESS_ACCEPTED); // by another program there
+	expect(&w, "");
+	hint(&w, "alice@a", 0);
 	judge(&w, "F", LIVENESS_REFUSED);
-	expect(&w, "down alice@a/4 10.0.0.1:6000 #66, up alice@a/4 10.0.0.1:4000 #10");
+	judge(&w, "A", LIVENESS_ACCEPTED);
+	w.log[0] = '\0';
 	wait_ms(&w, LIVENESS_AGAIN_MS);
 	judge(&w, "F", LIVENESS_REFUSED);
 	expect(&w, "probe F at 10.0.0.1:6000");
 	// Now the incumbent ends: not taken for replaced by what is down.
 	lose(&w, "A", ETH4);
 	expect(&w, "probe A at 10.0.0.1:4000");
+	end(&w);
+}
+
+// The forger's own host vouches for anything.
+static void peers_takes_the_word_of_the_incumbents_host_alone(void **state)
+{
+	const struct ad forged = {.instance = "F", .revision = 99, .port = 6000};
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	hear(&w, &forged, ETH4, "10.0.0.66 10.0.0.1");
+	expect(&w, "up alice@a/4 10.0.0.1:4000 #10, probe F at 10.0.0.66:6000");
+	judge(&w, "F", LIVENESS_ADVERTISED);
+	expect(&w, "");
+	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "10.0.0.1:4000 #10");
+	end(&w);
+}
+
+// Where no responder can be asked, packet filters for one, it is shown when the former has left.
+static void peers_shows_a_successor_when_nobody_can_vouch_and_the_former_has_left(void **state)
+{
+	const struct ad next = {.instance = "A2", .revision = 2, .tag = "k=v"};
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	hear(&w, &next, ETH4, "10.0.0.1");
+	judge(&w, "A2", LIVENESS_ACCEPTED);
+	expect(&w, "up alice@a/4 10.0.0.1:4000 #10, probe A2 at 10.0.0.1:4000");
+	lose(&w, "A", ETH4);
+	expect(&w, "probe A at 10.0.0.1:4000");
+	judge(&w, "A", LIVENESS_ACCEPTED);
+	w.is_resolving = false;
+	assert_non_null(strstr(w.log, "changed alice@a/4 10.0.0.1:4000 #10"));
+	assert_null(strstr(w.log, "down"));
+	w.log[0] = '\0';
+	end(&w);
+}
+
+// They come with all that is public of it, and with its address.
+static void peers_keeps_who_it_knows_when_many_claim_to_succeed_it(void **state)
+{
+	char instance[16];
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	for (uint32_t i = 2; i < 40; i++) {
+		const struct ad ad = {.instance = instance,
+				      .revision = 1000 + i,
+				      .creation = i % 2 == 0 ? 10 : 600 + i,
+				      .port = (uint16_t)(6000 + i)};
+
+		snprintf(instance, sizeof(instance), "F%u", i);
+		hear(&w, &ad, ETH4, "10.0.0.1");
+		w.n_probes = 0;
+		assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "10.0.0.1:4000 #10");
+	}
+	assert_null(strstr(w.log, "down"));
+	assert_null(strstr(w.log, "changed"));
+	assert_int_equal(peers_instances(w.peers), PEERS_CLAIMS_MAX);
+	for (uint32_t i = 2; i < 40; i++) {
+		snprintf(instance, sizeof(instance), "F%u", i);
+		lose(&w, instance, ETH4);
+	}
+	assert_int_equal(peers_instances(w.peers), 1);
+	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "10.0.0.1:4000 #10");
+	w.log[0] = '\0';
 	end(&w);
 }
 
@@ -192,9 +267,9 @@ static void peers_adopts_the_other_family_when_an_address_in_common_is_known(voi
 	expect(&w, "");
 	// Now one of them is kin, and through it the other, which is where something else was.
 	hear(&w, &inet6, ETH4, "10.0.0.1");
-	expect(&w, "probe L6 at fd00::1:4001, up alice@a/6 fd00::1:4001 #10");
-	judge(&w, "L6", LIVENESS_REFUSED);
-	expect(&w, "changed alice@a/6 fd00::1:4000 #10");
+	expect(&w, "probe L6 at fd00::1:4001, up alice@a/6 fd00::1:4000 #10");
+	judge(&w, "L6", LIVENESS_ADVERTISED);
+	expect(&w, "changed alice@a/6 fd00::1:4001 #10");
 	end(&w);
 }
 
@@ -434,8 +509,11 @@ static void peers_takes_a_newcomer_in_place_of_old_revisions_when_it_is_full(voi
 
 		snprintf(instance, sizeof(instance), "A%u", i);
 		hear(&w, &ad, ETH4, "10.0.0.1");
+		if (i > 1) {
+			judge(&w, instance, LIVENESS_ADVERTISED);
+		}
 	}
-	expect(&w, "up alice@a/4 10.0.0.1:4000 #10");
+	w.log[0] = '\0';
 	hear(&w, &rival, ETH4, "10.0.0.9");
 	assert_int_equal(peers_instances(w.peers), PEERS_CLAIMS_MAX);
 	lose(&w, "A1", ETH4); // was forgotten
@@ -475,7 +553,8 @@ static void peers_has_room_for_the_successor_when_former_incumbents_fill_it(void
 	assert_int_equal(peers_instances(w.peers), PEERS_CLAIMS_MAX);
 	w.log[0] = '\0';
 	hear(&w, &next, ETH4, "10.0.0.9");
-	expect(&w, "changed alice@a/4 10.0.0.9:5000 #20");
+	judge(&w, "R2", LIVENESS_ADVERTISED);
+	expect(&w, "probe R2 at 10.0.0.9:5000, changed alice@a/4 10.0.0.9:5000 #20");
 	assert_int_equal(peers_instances(w.peers), PEERS_CLAIMS_MAX);
 	// The more so when they all come back.
 	for (uint32_t i = 2; i < PEERS_CLAIMS_MAX; i++) {
@@ -541,7 +620,11 @@ int main(void)
 		cmocka_unit_test(peers_makes_the_former_incumbent_a_newcomer_when_it_returns),
 		cmocka_unit_test(
 			peers_takes_no_forged_copy_for_the_incumbent_when_it_comes_from_elsewhere),
-		cmocka_unit_test(peers_falls_back_when_a_successor_at_another_port_refuses),
+		cmocka_unit_test(peers_shows_no_successor_for_which_its_host_does_not_vouch),
+		cmocka_unit_test(peers_takes_the_word_of_the_incumbents_host_alone),
+		cmocka_unit_test(
+			peers_shows_a_successor_when_nobody_can_vouch_and_the_former_has_left),
+		cmocka_unit_test(peers_keeps_who_it_knows_when_many_claim_to_succeed_it),
 		cmocka_unit_test(peers_takes_one_endpoint_for_one_node_whatever_is_claimed),
 		cmocka_unit_test(peers_adopts_the_other_family_when_an_address_in_common_is_known),
 		cmocka_unit_test(peers_asks_no_successor_when_nothing_would_be_left_in_its_place),
