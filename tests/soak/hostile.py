@@ -5,14 +5,19 @@
 becomes of honest nodes."""
 
 import argparse
+import json
+import re
+import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from soaklab import Lab, say, wait_until
 
-from mdns_forge import Crowd, start
+from lab_process import tool
+from mdns_forge import Crowd, Service, node_txt, send, start
 
 HONEST = 5  # nodes on the honest host
 PROGRAMS = ("epmdnsd", "epmdns-discover")  # as the kernel cuts their names
@@ -152,11 +157,218 @@ def flood(street, style, seconds=0, count=2500, rate=220, calm=20):
     return is_fine
 
 
+ODD_NAMES = [
+    "\x1b[31mred\x1b[0m", "two\nlines\r\n", "nul\0in it", "\xff\xfe\x80 not UTF-8", "x" * 63, "dots.and\\slashes\\046",
+    "\xe2\x80\xaedlrow", "\x9b2J", "%s%n%x", "\x07bell\x7f",
+]  # fmt: skip
+TERMINAL = "\x1b]0;owned\x07\xe2\x80\xae"
+
+
+def odd_services(address):
+    """Whatever can be wrong with one."""
+    made = []
+
+    def add(what, **options):
+        options.setdefault("txt", node_txt(f"odd{len(made)}", "odd.home", creation=100 + len(made)))
+        options.setdefault("addresses", [address])
+        made.append(Service(f"{what}~{len(made)}"[:63], host=options.pop("host", f"odd{len(made)}.local"), **options))
+
+    for text in ODD_NAMES:
+        add(text[:60])
+    for key in ("n", "h", "c", "tag", "id", "p", "v", "cr", "ip", "f"):
+        values = {"alive": "odd", "host": "odd.home"}
+        txt = [entry for entry in node_txt(**values) if not entry.startswith(key + "=")] + [f"{key}={TERMINAL}"]
+        add(f"terminal in {key}", txt=txt)
+    add("8 kB", txt=[f"t{n}=" + "x" * 240 for n in range(33)])
+    add("port 0", port=0)
+    add("no TXT", records="ptr srv addresses")
+    add("no SRV", records="ptr txt addresses")
+    add("elsewhere", host="www.example.com")
+    for where in ("127.0.0.1", "8.8.8.8", "224.0.0.1", "0.0.0.0", "255.255.255.255", "::1", "fe80::1", "::ffff:10.77.0.2"):
+        add(f"at {where}", addresses=[where])
+    return made
+
+
+def is_clean(text):
+    """No control characters but line ends, and none that hide or turn others."""
+    return all(c == "\n" or c.isprintable() for c in text)
+
+
+def check_output(host, log_from=0):
+    """What people see, and what programs read. Return: what is wrong with it."""
+    wrong = []
+    for command in (["list", "--all"], ["list", "--all", "--json"], ["names"], ["names", "odd.home"], ["status"],
+                    ["status", "--json"]):  # fmt: skip
+        done = host.epmdns(*command, check=False)
+        if not is_clean(done.stdout) or not is_clean(done.stderr):
+            wrong.append(f"{command}: {done.stdout!r} {done.stderr!r}")
+        if "--json" in command:
+            for line in done.stdout.splitlines():
+                json.loads(line)
+    if not is_clean(host.agents[-1].output[log_from:]):
+        wrong.append(f"log: {host.agents[-1].output[log_from:]!r}")
+    return wrong
+
+
+def odd(street):
+    services = odd_services("10.77.0.250")
+    with Meter(street.observer) as meter:
+        send(street.forger, {"services": services, "rate": 20, "times": 10}, timeout=60)
+        is_fine = meter.report(f"{len(services)} odd services")
+    for node in street.observer.json("list", "--all"):
+        if node["origin"] == "lan" and node["node"] not in street.neighbours:
+            say(f"  shown: {node['node']!r} at {node['addresses']} cluster {node['cluster']!r}")
+    wrong = check_output(street.observer)
+    for line in wrong:
+        say("  NOT CLEAN:", line)
+    return is_fine & street.is_honest_well() & (not wrong)
+
+
+def advertised(host):
+    """The services that Avahi of a host knows: {node: Service}, as a forger can read them."""
+    found = {}
+    out = host.run(["avahi-browse", "-rptk", "_erlang-dist._tcp"], timeout=30).stdout
+    for line in out.splitlines():
+        event, _, family, instance, _, _, target, address, port, txt = line.split(";", 9) if line[0] == "=" else [""] * 10
+        if event and family == "IPv4":
+            plain = re.sub(r"\\(\d\d\d)|\\(.)", lambda m: chr(int(m[1])) if m[1] else m[2], instance)
+            keys = dict(text.partition("=")[::2] for text in re.findall(r'"([^"]*)"', txt))
+            found[f"{keys.get('n')}@{keys.get('h')}"] = Service(
+                plain, int(port), [f"{k}={v}" for k, v in keys.items()], target, [address], ttl=15)
+    return found
+
+
+def rival_of(service, number, address, **changes):
+    """The same name and identity, at another place."""
+    keys = dict(text.partition("=")[::2] for text in service.txt)
+    keys.update(rv="4000000000", **changes)
+    return Service(f"rival{number}~{service.instance[:40]}", 9, [f"{k}={v}" for k, v in keys.items()],
+                   f"rival{number}.local", [address], ttl=20)  # fmt: skip
+
+
+def places(street):
+    """{node: where it is found} of all, here and there."""
+    return {name: street.observer.lookup(name) for name in street.own + street.neighbours}
+
+
+def claim(street, seconds=30):
+    """One host claims everybody's names: as the same and as another registration, at its own address, at that of
+    the host, at nobody's; at a port where it listens and at one where nobody does."""
+    known, before = advertised(street.observer), places(street)
+    listener = street.forger.spawn(["/usr/bin/python3", "-c",
+        "import socket\ns = socket.create_server(('', 9))\nwhile True: s.accept()[0].close()"])  # fmt: skip
+    rivals = []
+    for name in street.own + street.neighbours:
+        for address in (street.forger.address, street.honest.address, "10.77.0.240"):
+            for changes in ({}, {"cr": "99"}, {"id": "f" * 16}, {"cr": "99", "id": "f" * 16}):
+                rivals.append(rival_of(known[name], len(rivals), address, **changes))
+    rate = 40
+    with Meter(street.observer) as meter:
+        process = start(street.forger, {"services": rivals, "rate": rate, "times": seconds * rate // len(rivals)})
+        changed, states = set(), set()
+        while process.alive:
+            changed |= {(name, str(where)) for name, where in places(street).items() if where != before[name]}
+            states |= {node["state"] for node in street.observer.json("list", "--all")}
+        assert process.wait() == 0, process.output
+        is_fine = meter.report(f"{len(rivals)} claims to {len(before)} names")
+    say(f"  found elsewhere meanwhile: {sorted(changed) or 'none'}; states seen: {sorted(states)}")
+    listener.kill()
+    over = time.monotonic()
+    wait_until(lambda: {node["state"] for node in street.observer.json("list", "--all")
+                        if node["node"] in before} == {"up"}, 90, "all to be simply up", interval=0.3)  # fmt: skip
+    say(f"  conflicts over {time.monotonic() - over:.1f} s after the rival had ended; {places(street) == before}")
+    return is_fine & (not changed) & street.is_honest_well() & (places(street) == before)
+
+
+def goodbye(street, seconds=60):
+    """Goodbyes, flushed addresses, and other records of the very same instances, for nodes that live."""
+    known, before = advertised(street.observer), places(street)
+    lies = []
+    for name in street.neighbours:
+        true = known[name]
+        lies += [
+            replace(true, ttl=0),
+            replace(true, ttl=0, records="ptr"),
+            replace(true, ttl=1, records="addresses"),
+            replace(true, port=9, records="srv"),  # the right host, a port where nobody listens
+            replace(true, ttl=0, records="srv txt"),
+            replace(true, port=9, host="liar.local", addresses=[street.forger.address]),
+            replace(true, records="addresses", addresses=[street.forger.address]),
+            replace(true, records="txt", txt=node_txt("liar", "liar.home")),
+        ]
+    with Meter(street.observer) as meter:
+        wrong = {}
+        process = start(street.forger, {"services": lies, "rate": 10 * len(lies) / 8, "times": seconds * 10 // len(lies) or 1})
+        looks = 0
+        while process.alive:
+            looks += 1
+            for name, where in places(street).items():
+                if where != before[name]:
+                    wrong[name, str(where)] = wrong.get((name, str(where)), 0) + 1
+        assert process.wait() == 0, process.output
+        is_fine = meter.report(f"{len(lies)} lies about {len(street.neighbours)} nodes, again and again")
+    say(f"  of {looks} times that each was looked up, others were found: {wrong or 'none'}")
+    return is_fine & (not wrong) & street.is_honest_well()
+
+
+def scanner(street, ports=2000):
+    """Thousands of services at one host that knows nothing of it, announced and withdrawn: how often is it asked?
+    Meanwhile an honest node dies, which is to be noticed."""
+    victim = street.lab.host("victim", avahi=False)
+    nft(victim, "table inet scan { chain in { type filter hook input priority 0;\n"
+        "tcp flags & (syn | ack) == syn counter comment \"syn\"\nudp dport 5353 ip daddr != 224.0.0.251 counter "
+        "comment \"mdns\"\n} }")  # fmt: skip
+    results = []
+    for what, address in (("refuses", victim.address), ("is silent", "10.77.0.230"), ("is not on our link", "8.8.8.8")):
+        begun = counters(victim)
+        crowd = Crowd("node", ports, addresses=[address], ttl=30, life=200, first=len(results) * ports)
+        doomed = street.honest.start_listeners(f"doomed{len(results)}", 1)[0]
+        street.watch.wait("up", doomed, timeout=10)
+        with Meter(street.observer) as meter:
+            process = start(street.forger, {"crowd": crowd, "rate": 200})
+            pending, peak, last = 0, 0, (time.monotonic(), begun["syn"])
+            killed = None
+            while process.alive:
+                time.sleep(1)
+                now = (time.monotonic(), counters(victim)["syn"])
+                peak, last = max(peak, (now[1] - last[1]) / (now[0] - last[0])), now
+                pending = max(pending, street.status("probes_pending")["probes_pending"])
+                if killed is None and pending > 60:
+                    killed = time.monotonic()
+                    street.honest.processes[-1].kill()
+            if killed is None:
+                killed = time.monotonic()
+                street.honest.processes[-1].kill()
+            gone = street.watch.wait("down", doomed, timeout=30)[0] - killed
+            ended = counters(victim)
+            is_fine = meter.report(f"{ports} ports of one host that {what}")
+        say(f"  the victim got {ended['syn'] - begun['syn']} SYN, most {peak:.0f} a second, and "
+            f"{ended['mdns'] - begun['mdns']} questions; waiting to be verified at most: {pending}; a node that died "
+            f"meanwhile was gone in {gone:.1f} s")  # fmt: skip
+        results.append(is_fine & (peak <= 110) & (gone < 5) & (what != "is not on our link" or pending == 0))
+    return all(results) & street.is_honest_well()
+
+
+def nft(host, script=None):
+    argv = [*host.enter(pid_namespace=False), tool("nft"), *(["-f", "-"] if script else ["-j", "list", "ruleset"])]
+    return subprocess.run(argv, input=script, check=True, capture_output=True, text=True, timeout=15).stdout
+
+
+def counters(host):
+    """{comment: packets}"""
+    rules = [item["rule"] for item in json.loads(nft(host))["nftables"] if "rule" in item]
+    return {rule["comment"]: next(e["counter"]["packets"] for e in rule["expr"] if "counter" in e) for rule in rules}
+
+
 SCENARIOS = {
     "flood": lambda street: flood(street, "node"),
     "junk": lambda street: flood(street, "junk"),
     "bare": lambda street: flood(street, "bare"),
     "stream": lambda street: flood(street, "node", seconds=120),
+    "odd": odd,
+    "claim": claim,
+    "goodbye": goodbye,
+    "scanner": scanner,
 }
 
 
