@@ -251,6 +251,7 @@ static uint64_t target_wait_ms(const struct prober *prober, const struct probe *
 static void start(struct prober *prober, struct probe *probe, uint64_t now_ms)
 {
 	uint16_t random[2] = {0};
+	unsigned actions;
 
 	lanes_start(&prober->lanes, &probe->item);
 	DL_APPEND(prober->running, probe);
@@ -263,8 +264,12 @@ static void start(struct prober *prober, struct probe *probe, uint64_t now_ms)
 	}
 	probe->id = random[0];
 	probe->timer = event_new(prober->base, -1, 0, on_timer, probe);
-	act(probe, verification_begin(&probe->verification, probe->ticket.must_connect, random[1],
-				      now_ms));
+	actions = verification_begin(&probe->verification, probe->ticket.must_connect, random[1],
+				     now_ms);
+	if (probe->ticket.is_brief) {
+		verification_shorten(&probe->verification);
+	}
+	act(probe, actions);
 }
 
 // What nobody waits for any more, or cannot be asked, costs nothing.

@@ -225,8 +225,11 @@ static void add_only(const struct claim *claim, const struct claim_policy *polic
 	add_address(out, &address);
 }
 
+// What would replace an address that is being asked is not given to anybody before.
 static void add_sighted(const struct claim *claim, unsigned rank, struct claim_addresses *out)
 {
+	bool has_held = sightings_has_held(&claim->sightings);
+
 	for (uint8_t i = 0; i < claim->sightings.n; i++) {
 		const struct sighting *sighting = &claim->sightings.all[i];
 		struct claim_address address = {
@@ -236,7 +239,8 @@ static void add_sighted(const struct claim *claim, unsigned rank, struct claim_a
 			.is_failed = sighting->is_failed,
 		};
 
-		if (sighting->len == out->len && sighting_rank(sighting) == rank) {
+		if (sighting->len == out->len && sighting_rank(sighting) == rank &&
+		    !(has_held && sighting->is_unproven)) {
 			add_address(out, &address);
 		}
 	}

@@ -85,7 +85,7 @@ bool contest_is_at_holder(const struct claim *claims, const struct claim *claim,
 
 	LL_FOREACH (claims, other) {
 		if (other != claim && is_holding(other) &&
-		    sightings_find(&other->sightings, address->bytes, address->len) != NULL) {
+		    sightings_vouch(&other->sightings, address->bytes, address->len)) {
 			return true;
 		}
 	}

@@ -245,6 +245,7 @@ bool peer_probe_next(struct peer_world *world, const struct claim *claim,
 	memcpy(ticket.instance, claim->instance, strlen(claim->instance) + 1);
 	ticket.address.len = addresses.len;
 	memcpy(ticket.address.bytes, target->bytes, addresses.len);
+	ticket.is_brief = sightings_is_held(&claim->sightings, target->bytes, addresses.len);
 	world->ops->probe(world->user, &ticket, &ticket.address, target->ifindex, claim->port);
 	return true;
 }

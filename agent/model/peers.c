@@ -207,12 +207,37 @@ struct resolution {
 };
 
 // Return: whether there is a new address.
-static bool take(struct claim *claim, const struct resolution *found, uint64_t now_ms)
+static bool take(struct claim *claim, const struct resolution *found, const uint8_t *hold,
+		 uint64_t now_ms)
 {
 	claim->fresh_s = (uint32_t)(now_ms / 1000);
 	claim_set_service(claim, found->port, &found->service);
 	return sightings_resolved(&claim->sightings, found->where, found->addresses,
-				  found->n_addresses, claim_address_len(claim));
+				  found->n_addresses, claim_address_len(claim), hold);
+}
+
+/*
+ * The same, of what was known as it is. When a host has another address, the former is asked before
+ * it is given up: that it has another may be forged.
+ */
+static bool renew(struct peers *peers, struct claim *claim, const struct resolution *found,
+		  uint64_t now_ms)
+{
+	struct claim_addresses addresses;
+	uint8_t hold[16];
+	bool is_new;
+
+	peer_addresses(&peers->world, peer_entry_of(claim->peer), claim, &addresses);
+	if (!claim->is_shown || addresses.n == 0 ||
+	    !sightings_is_first_rate(&claim->sightings, addresses.best[0].bytes, addresses.len)) {
+		return take(claim, found, NULL, now_ms);
+	}
+	memcpy(hold, addresses.best[0].bytes, addresses.len);
+	is_new = take(claim, found, hold, now_ms);
+	if (sightings_has_held(&claim->sightings)) {
+		peer_act(&peers->world, claim, liveness_doubted(&claim->liveness, false));
+	}
+	return is_new;
 }
 
 // A claim to a name begins.
@@ -226,7 +251,7 @@ static const char *join(struct peers *peers, struct claim *claim, const struct r
 	if (entry == NULL) {
 		return "there are too many peers";
 	}
-	take(claim, found, now_ms);
+	take(claim, found, NULL, now_ms);
 	problem = contest_make_room(entry->claims, claim, &victim);
 	if (problem != NULL) {
 		return problem; // so the peer has others
@@ -259,7 +284,7 @@ static const char *update(struct peers *peers, struct claim *claim, const struct
 		return "the same instance had another node name";
 	}
 	if (!claim_differs(claim, found->port, &found->service)) {
-		if (take(claim, found, now_ms) && claim->liveness.state == LIVENESS_DOWN) {
+		if (renew(peers, claim, found, now_ms) && claim->liveness.state == LIVENESS_DOWN) {
 			peer_doubt(&peers->world, claim); // it may be there
 		}
 		settle(peers, entry, now_ms);
@@ -277,7 +302,7 @@ static const char *update(struct peers *peers, struct claim *claim, const struct
 				claim_family(claim) != ep_carrier_family(found->service.carrier))) {
 		peer_hide(&peers->world, claim);
 	}
-	take(claim, found, now_ms);
+	take(claim, found, NULL, now_ms);
 	claim->is_newcomer |= !is_continued;
 	if (is_moved) {
 		claim->id = ++peers->next_id;
@@ -428,6 +453,7 @@ void peers_judge(struct peers *peers, const struct peers_ticket *ticket,
 		 enum liveness_verdict verdict, uint64_t now_ms)
 {
 	struct claim *claim = find_claim(peers, ticket->instance);
+	bool is_elsewhere = verdict == LIVENESS_SILENT;
 
 	if (claim == NULL || claim->id != ticket->id) {
 		return;
@@ -440,8 +466,13 @@ void peers_judge(struct peers *peers, const struct peers_ticket *ticket,
 		claim->is_suspect = false;
 	}
 	sightings_mark(&claim->sightings, &ticket->address, !claim->is_answering);
+	if (!claim->is_answering &&
+	    sightings_is_held(&claim->sightings, ticket->address.bytes, ticket->address.len)) {
+		sightings_release(&claim->sightings, claim_address_len(claim));
+		is_elsewhere = true; // who refuses there may be another host
+	}
 	// A host may have lost one of its addresses; one that is withdrawn too is gone.
-	if (verdict != LIVENESS_SILENT || !claim->liveness.is_advertised ||
+	if (!is_elsewhere || !claim->liveness.is_advertised ||
 	    !peer_probe_next(&peers->world, claim, &ticket->address, ticket->must_connect)) {
 		peer_act(&peers->world, claim, liveness_judged(&claim->liveness, verdict, now_ms));
 	}

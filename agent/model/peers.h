@@ -51,6 +51,7 @@ struct peers_ticket {
 	uint64_t id;
 	struct peers_address address;
 	bool must_connect; // only a connect tells; else its host's mDNS responder may vouch for it
+	bool is_brief;     // it may have another address by now: there is no time to lose
 	char instance[SERVICE_INSTANCE_MAX + 1];
 };
 

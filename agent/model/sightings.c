@@ -49,7 +49,7 @@ unsigned sighting_rank(const struct sighting *sighting)
 	if (sighting->is_failed) {
 		return 2;
 	}
-	return sighting->is_stale ? 1 : 0;
+	return (sighting->is_stale && !sighting->is_held) || sighting->is_unproven ? 1 : 0;
 }
 
 void sightings_fini(struct sightings *sightings)
@@ -68,7 +68,7 @@ static void remove_at(struct sightings *sightings, uint8_t i)
 static void make_room(struct sightings *sightings)
 {
 	for (uint8_t i = 0; i < sightings->n && sightings->n == PEERS_SIGHTINGS_MAX; i++) {
-		if (sightings->all[i].is_stale) {
+		if (sightings->all[i].is_stale && !sightings->all[i].is_held) {
 			remove_at(sightings, i);
 		}
 	}
@@ -129,13 +129,33 @@ bool sightings_is_fresh(const struct sightings *sightings, uint8_t len)
 	return false;
 }
 
+static bool is_proven(const struct sighting *sighting)
+{
+	return sighting->len > 0 && !sighting->is_unproven &&
+	       (is_heard(sighting) || sighting->is_held);
+}
+
+// When nothing else is left, what came later has to do.
+static void accept_what_is_left(struct sightings *sightings)
+{
+	for (uint8_t i = 0; i < sightings->n; i++) {
+		if (is_proven(&sightings->all[i])) {
+			return;
+		}
+	}
+	for (uint8_t i = 0; i < sightings->n; i++) {
+		sightings->all[i].is_unproven = false;
+	}
+}
+
 static void forget_stale_if_fresh(struct sightings *sightings, uint8_t len)
 {
+	accept_what_is_left(sightings);
 	if (!sightings_is_fresh(sightings, len)) {
 		return;
 	}
 	for (uint8_t i = sightings->n; i-- > 0;) {
-		if (sightings->all[i].is_stale) {
+		if (sightings->all[i].is_stale && !sightings->all[i].is_held) {
 			remove_at(sightings, i);
 		}
 	}
@@ -148,6 +168,7 @@ bool sightings_seen(struct sightings *sightings, struct peers_where where)
 	for (uint8_t i = 0; i < sightings->n; i++) {
 		if (is_at(&sightings->all[i], where)) {
 			sightings->all[i].is_stale = sightings->all[i].is_failed = false;
+			sightings->all[i].is_held = false;
 			sightings->all[i].is_cut = false;
 			is_known = true;
 		}
@@ -303,8 +324,83 @@ static void keep_reference(struct sightings *sightings, struct peers_where where
 	}
 }
 
+// Keep the address that is known, if it is not heard anywhere any more.
+static void hold_on(struct sightings *sightings, const uint8_t *bytes, uint8_t len)
+{
+	const struct sighting *best = sightings_find(sightings, bytes, len);
+	bool is_lost = best != NULL && !is_heard(best);
+
+	for (uint8_t i = 0; i < sightings->n; i++) {
+		struct sighting *sighting = &sightings->all[i];
+
+		sighting->is_held = is_lost && sighting->is_stale && !sighting->is_cut &&
+				    has_address(sighting, bytes, len);
+	}
+}
+
+// Has it another address there, of that family?
+static bool is_proven_at(const struct sightings *sightings, struct peers_where where,
+			 const struct peers_address *address)
+{
+	for (uint8_t i = 0; i < sightings->n; i++) {
+		const struct sighting *sighting = &sightings->all[i];
+
+		if (is_at(sighting, where) && sighting->len == address->len &&
+		    is_proven(sighting) && !has_address(sighting, address->bytes, address->len)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool sightings_is_held(const struct sightings *sightings, const uint8_t *bytes, uint8_t len)
+{
+	for (uint8_t i = 0; i < sightings->n; i++) {
+		if (sightings->all[i].is_held && has_address(&sightings->all[i], bytes, len)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool sightings_has_held(const struct sightings *sightings)
+{
+	for (uint8_t i = 0; i < sightings->n; i++) {
+		if (sightings->all[i].is_held) {
+			return true;
+		}
+	}
+	return false;
+}
+
+void sightings_release(struct sightings *sightings, uint8_t len)
+{
+	for (uint8_t i = 0; i < sightings->n; i++) {
+		sightings->all[i].is_held = sightings->all[i].is_unproven = false;
+	}
+	forget_stale_if_fresh(sightings, len);
+}
+
+bool sightings_is_first_rate(const struct sightings *sightings, const uint8_t *bytes, uint8_t len)
+{
+	const struct sighting *sighting = sightings_find(sightings, bytes, len);
+
+	return sighting != NULL && sighting_rank(sighting) == 0;
+}
+
+bool sightings_vouch(const struct sightings *sightings, const uint8_t *bytes, uint8_t len)
+{
+	for (uint8_t i = 0; i < sightings->n; i++) {
+		if (!sightings->all[i].is_unproven && has_address(&sightings->all[i], bytes, len)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 bool sightings_resolved(struct sightings *sightings, struct peers_where where,
-			const struct peers_address *addresses, uint8_t n, uint8_t len)
+			const struct peers_address *addresses, uint8_t n, uint8_t len,
+			const uint8_t *hold)
 {
 	bool is_new = false;
 
@@ -313,9 +409,13 @@ bool sightings_resolved(struct sightings *sightings, struct peers_where where,
 			expire(sightings, i);
 		}
 	}
+	if (hold != NULL) {
+		hold_on(sightings, hold, len);
+	}
 	for (uint8_t i = 0; i < n; i++) {
 		const struct peers_address *address = &addresses[i];
 		struct sighting *sighting;
+		bool is_unproven;
 
 		if (sighting_is_absurd(address->bytes, address->len)) {
 			continue;
@@ -323,7 +423,11 @@ bool sightings_resolved(struct sightings *sightings, struct peers_where where,
 		sighting = find_at(sightings, where, address);
 		if (sighting == NULL) {
 			is_new |= sightings_find(sightings, address->bytes, address->len) == NULL;
+			is_unproven = hold != NULL && is_proven_at(sightings, where, address);
 			sighting = add(sightings, where);
+			if (sighting != NULL) {
+				sighting->is_unproven = is_unproven;
+			}
 		}
 		if (sighting == NULL) {
 			break;
@@ -332,6 +436,12 @@ bool sightings_resolved(struct sightings *sightings, struct peers_where where,
 		sighting->is_on_link = address->is_on_link;
 		sighting->len = address->len;
 		memcpy(sighting->bytes, address->bytes, address->len);
+	}
+	if (hold != NULL) {
+		hold_on(sightings, hold, len); // it may have been among them
+	}
+	if (!sightings_is_fresh(sightings, len)) {
+		sightings_release(sightings, len); // nothing would take its place
 	}
 	keep_reference(sightings, where);
 	forget_stale_if_fresh(sightings, len);

@@ -26,9 +26,11 @@ struct sighting {
 	uint8_t len;    // of the address; 0: none known
 	bool is_stale : 1;
 	bool is_on_link : 1;
-	bool is_failed : 1; // a connect to this address failed
-	bool is_cut : 1;    // our own link there has no carrier: Avahi still has it, which says
-			    // nothing
+	bool is_failed : 1;   // a connect to this address failed
+	bool is_held : 1;     // not heard any more, but not yet asked whether it is there
+	bool is_unproven : 1; // became known while another was the address
+	// our own link there has no carrier: Avahi still has it, which says nothing
+	bool is_cut : 1;
 	uint8_t bytes[16];
 };
 
@@ -68,9 +70,23 @@ bool sightings_next(const struct sightings *sightings, uint8_t *at, struct peers
 /*
  * sightings_resolved(): the addresses that its host has there, in place of those known so far.
  * Those that can never be right are skipped. Return: whether one is new.
+ *
+ * The addresses of a host can be forged as all else. `hold`, of `len` bytes, is the one that it is
+ * known by, or NULL: if it is not among them, it is held, and stays the first choice until it has
+ * been asked (sightings_release()). What is new has no say meanwhile.
  */
 bool sightings_resolved(struct sightings *sightings, struct peers_where where,
-			const struct peers_address *addresses, uint8_t n, uint8_t len);
+			const struct peers_address *addresses, uint8_t n, uint8_t len,
+			const uint8_t *hold);
+bool sightings_is_held(const struct sightings *sightings, const uint8_t *bytes, uint8_t len);
+// sightings_has_held(): is there any that is to be asked?
+bool sightings_has_held(const struct sightings *sightings);
+// sightings_release(): the one that was held is not there any more.
+void sightings_release(struct sightings *sightings, uint8_t len);
+// sightings_is_first_rate(): is it heard there, or held, and has not failed?
+bool sightings_is_first_rate(const struct sightings *sightings, const uint8_t *bytes, uint8_t len);
+// sightings_vouch(): is this an address that it has been known by from the first?
+bool sightings_vouch(const struct sightings *sightings, const uint8_t *bytes, uint8_t len);
 // sightings_mark(): connecting to this address failed, or did not.
 void sightings_mark(struct sightings *sightings, const struct peers_address *address,
 		    bool is_failed);

@@ -43,13 +43,21 @@ static unsigned connect_now(struct verification *verification)
 	return VERIFICATION_CONNECT;
 }
 
+static uint64_t patience_ms(const struct verification *verification)
+{
+	return verification->is_brief ? VERIFICATION_BRIEF_MS : VERIFICATION_MS;
+}
+
 static void plan(struct verification *verification)
 {
-	uint64_t next_ms = VERIFICATION_MS;
+	uint64_t next_ms = patience_ms(verification);
 
 	if (!verification->is_advertised) {
 		if (verification->n_questions < VERIFICATION_QUESTIONS) {
 			next_ms = questions_ms[verification->n_questions];
+		}
+		if (next_ms > patience_ms(verification)) {
+			next_ms = patience_ms(verification);
 		}
 		if (!verification->is_connecting && next_ms > VERIFICATION_CONNECT_MS) {
 			next_ms = VERIFICATION_CONNECT_MS;
@@ -75,10 +83,15 @@ unsigned verification_begin(struct verification *verification, bool must_connect
 	       (must_connect ? connect_now(verification) : 0);
 }
 
+void verification_shorten(struct verification *verification)
+{
+	verification->is_brief = true;
+}
+
 // A host that answers others is there, and what it says of this one was lost.
 static bool is_worth_another_round(const struct verification *verification)
 {
-	return verification->is_heard && !verification->is_advertised &&
+	return verification->is_heard && !verification->is_brief && !verification->is_advertised &&
 	       !verification->is_connected && verification->n_rounds + 1 < VERIFICATION_ROUNDS;
 }
 
@@ -91,14 +104,14 @@ unsigned verification_tick(struct verification *verification, uint64_t now_ms)
 		verification->began_ms += now_ms - verification->deadline_ms;
 	}
 	age_ms = now_ms - verification->began_ms;
-	if (age_ms >= VERIFICATION_MS && is_worth_another_round(verification)) {
+	if (age_ms >= patience_ms(verification) && is_worth_another_round(verification)) {
 		verification->n_rounds++;
 		verification->n_questions = 0;
 		verification->is_heard = false;
 		verification->began_ms = now_ms;
 		age_ms = 0;
 	}
-	if (age_ms >= VERIFICATION_MS) {
+	if (age_ms >= patience_ms(verification)) {
 		return decide(verification, true);
 	}
 	if (verification->is_advertised) {

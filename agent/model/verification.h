@@ -17,6 +17,7 @@
 #include "model/liveness.h"
 
 #define VERIFICATION_MS 4000           // for this long nobody answers: silent
+#define VERIFICATION_BRIEF_MS 600      // or, of an address that may be of the past, for this long
 #define VERIFICATION_CONNECT_MS 100    // the responder comes first
 #define VERIFICATION_ASK_MS 300        // then all of the network is asked …
 #define VERIFICATION_ASK_SPREAD_MS 500 // … later by up to this, for others will ask as well
@@ -40,6 +41,7 @@ struct verification {
 	uint8_t n_rounds;     // over
 	uint8_t connected;    // enum liveness_verdict, once is_connected
 	bool must_connect : 1;
+	bool is_brief : 1;
 	bool is_connecting : 1; // or has been
 	bool is_connected : 1;
 	bool is_asked : 1;
@@ -56,6 +58,8 @@ struct verification {
  */
 unsigned verification_begin(struct verification *verification, bool must_connect,
 			    unsigned spread_ms, uint64_t now_ms);
+// verification_shorten(): right after it began. There is another address to ask, if this is silent.
+void verification_shorten(struct verification *verification);
 unsigned verification_tick(struct verification *verification, uint64_t now_ms);
 // Its responder advertises it on the port that is known, or does not.
 unsigned verification_answered(struct verification *verification, bool is_advertised);

@@ -236,7 +236,12 @@ def test_a_host_that_tells_again_of_its_node_is_asked_for_its_address(place):
     watch.expect(UP, B)
     life.say("again", node.instance, 2, 4)
     assert life.expect("resolve")[:3] == [node.instance, "2", "4"]
+    place.port("192.0.2.7", port.number)
     node.addresses = ["192.0.2.7"]
+    life.resolve(node)
+    watch.expect_nothing()  # the former still answers, so this may be forged
+    assert client.lookup(B) == ("192.0.2.2", node.port)
+    port.close()
     life.resolve(node)
     watch.expect(CHANGED, B, address=[b"\xc0\0\x02\x07"])
     assert client.lookup(B) == ("192.0.2.7", node.port)

@@ -28,7 +28,7 @@ static struct claim *claim_at(const struct service *service, uint16_t port, cons
 	claim_set_service(claim, port, service);
 	sightings_seen(&claim->sightings, ETH4);
 	sightings_resolved(&claim->sightings, ETH4, addresses, addresses_of_text(addresses, text),
-			   claim_address_len(claim));
+			   claim_address_len(claim), NULL);
 	return claim;
 }
 
@@ -339,7 +339,7 @@ static void claim_offers_each_address_once_and_the_failed_ones_later(void **stat
 	(void)state;
 	sightings_seen(&claim->sightings, WLAN4);
 	addresses_of_text(addresses, "10.0.0.1 10.0.0.3");
-	sightings_resolved(&claim->sightings, WLAN4, addresses, 2, 4);
+	sightings_resolved(&claim->sightings, WLAN4, addresses, 2, 4, NULL);
 	claim_addresses(claim, &policy, &found);
 	assert_int_equal(found.n, 3);
 	sightings_mark(&claim->sightings, &addresses[0], true);
@@ -374,7 +374,7 @@ static void claim_offers_no_more_addresses_than_fit(void **state)
 	(void)state;
 	sightings_seen(&claim->sightings, WLAN4);
 	addresses_of_text(addresses, "10.1.0.1 10.1.0.2 10.1.0.3 10.1.0.4 10.1.0.5 10.1.0.6");
-	sightings_resolved(&claim->sightings, WLAN4, addresses, 6, 4);
+	sightings_resolved(&claim->sightings, WLAN4, addresses, 6, 4, NULL);
 	claim_addresses(claim, &policy, &found);
 	assert_int_equal(found.n, EP_ADDRESSES_MAX);
 	assert_int_equal(found.best[EP_ADDRESSES_MAX - 1].bytes[3], 4);

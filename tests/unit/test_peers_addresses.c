@@ -66,12 +66,33 @@ static void peers_says_changed_when_the_best_address_is_another(void **state)
 	expect(&w, "changed alice@a/4 10.1.0.1:4000 #10");
 	// The host got another address.
 	assert_null(resolve(&w, &alice, WLAN4, "10.1.0.2"));
-	expect(&w, "changed alice@a/4 10.1.0.2:4000 #10");
+	expect(&w, "probe A at 10.1.0.1:4000");
+	judge(&w, "A", LIVENESS_REFUSED); // by another host that has it now
+	expect(&w, "probe A at 10.1.0.2:4000, changed alice@a/4 10.1.0.2:4000 #10");
+	judge(&w, "A", LIVENESS_ADVERTISED);
+	expect(&w, "");
 	// Or the same is heard on another interface.
 	hear(&w, &alice, ETH4, "10.1.0.2");
 	expect(&w, "");
 	lose(&w, "A", WLAN4);
 	expect(&w, "changed alice@a/4 10.1.0.2:4000 #10");
+	end(&w);
+}
+
+// It could be resolved, but not its host's name: what is known is all there is, and is not hurried.
+static void peers_keeps_its_address_when_no_other_is_heard(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	assert_null(resolve(&w, &alice, ETH4, ""));
+	assert_null(resolve(&w, &alice, ETH4, "fe80::1"));
+	expect(&w, "up alice@a/4 10.0.0.1:4000 #10");
+	lose(&w, "A", ETH4);
+	assert_false(w.probes[0].ticket.is_brief);
+	expect(&w, "probe A at 10.0.0.1:4000");
 	end(&w);
 }
 
@@ -190,6 +211,7 @@ int main(void)
 		cmocka_unit_test(peers_says_only_link_local_when_erlang_cannot_use_what_is_known),
 		cmocka_unit_test(peers_does_not_show_what_is_off_link_unless_it_is_allowed),
 		cmocka_unit_test(peers_answers_a_literal_or_bound_address_when_it_is_plausible),
+		cmocka_unit_test(peers_keeps_its_address_when_no_other_is_heard),
 	};
 
 	return cmocka_run_group_tests_name("peers_addresses", tests, NULL, NULL);

@@ -176,6 +176,28 @@ static void peers_takes_the_word_of_the_incumbents_host_alone(void **state)
 	end(&w);
 }
 
+// The forger's address is one that its host has, says a forged record; that is no address of its.
+static void peers_takes_no_word_from_an_address_that_came_later(void **state)
+{
+	const struct ad forged = {.instance = "F", .revision = 99, .port = 6000};
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	assert_null(resolve(&w, &alice, ETH4, "10.0.0.66 10.0.0.1"));
+	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "10.0.0.1:4000 #10");
+	assert_null(resolve(&w, &alice, ETH4, "10.0.0.66"));
+	judge(&w, "A", LIVENESS_ADVERTISED);
+	w.log[0] = '\0';
+	hear(&w, &forged, ETH4, "10.0.0.66");
+	expect(&w, "probe F at 10.0.0.66:6000");
+	judge(&w, "F", LIVENESS_ADVERTISED);
+	expect(&w, "");
+	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "10.0.0.1:4000 #10");
+	end(&w);
+}
+
 // Where no responder can be asked, packet filters for one, it is shown when the former has left.
 static void peers_shows_a_successor_when_nobody_can_vouch_and_the_former_has_left(void **state)
 {
@@ -622,6 +644,7 @@ int main(void)
 			peers_takes_no_forged_copy_for_the_incumbent_when_it_comes_from_elsewhere),
 		cmocka_unit_test(peers_shows_no_successor_for_which_its_host_does_not_vouch),
 		cmocka_unit_test(peers_takes_the_word_of_the_incumbents_host_alone),
+		cmocka_unit_test(peers_takes_no_word_from_an_address_that_came_later),
 		cmocka_unit_test(
 			peers_shows_a_successor_when_nobody_can_vouch_and_the_former_has_left),
 		cmocka_unit_test(peers_keeps_who_it_knows_when_many_claim_to_succeed_it),

@@ -302,8 +302,20 @@ static void peers_lookup_resolves_again_behind_an_old_answer(void **state)
 	// Once asked for, the next lookup waits for it.
 	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "10.0.0.1:4000 #10");
 	expect(&w, "");
+	// That its host has another address may be forged, so the former is asked.
 	assert_null(resolve(&w, &alice, ETH4, "10.0.0.7"));
-	expect(&w, "changed alice@a/4 10.0.0.7:4000 #10");
+	assert_true(w.probes[0].ticket.is_brief);
+	expect(&w, "probe A at 10.0.0.1:4000");
+	judge(&w, "A", LIVENESS_ADVERTISED);
+	expect(&w, "");
+	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "10.0.0.1:4000 #10");
+	assert_null(resolve(&w, &alice, ETH4, "10.0.0.7"));
+	judge(&w, "A", LIVENESS_SILENT);
+	assert_false(w.probes[0].ticket.is_brief);
+	expect(&w, "probe A at 10.0.0.1:4000, probe A at 10.0.0.7:4000, "
+		   "changed alice@a/4 10.0.0.7:4000 #10");
+	judge(&w, "A", LIVENESS_ADVERTISED);
+	expect(&w, "");
 	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "10.0.0.7:4000 #10");
 	end(&w);
 }
@@ -382,7 +394,10 @@ static void peers_resumes_with_what_is_heard_now_and_forgets_the_stale(void **st
 	see(&w, "A", WLAN4);
 	expect(&w, "changed alice@a/4 10.1.0.1:4000 #10");
 	assert_null(resolve(&w, &alice, WLAN4, "10.1.0.7"));
-	expect(&w, "changed alice@a/4 10.1.0.7:4000 #10");
+	judge(&w, "A", LIVENESS_SILENT);
+	judge(&w, "A", LIVENESS_ADVERTISED);
+	expect(&w, "probe A at 10.1.0.1:4000, changed alice@a/4 10.1.0.1:4000 #10, "
+		   "probe A at 10.1.0.7:4000, changed alice@a/4 10.1.0.7:4000 #10");
 	wait_ms(&w, LIVENESS_RESUME_MS);
 	lose(&w, "A", WLAN4);
 	expect(&w, "probe A at 10.1.0.7:4000");

@@ -30,7 +30,8 @@ static void resolve(struct sightings *sightings, struct peers_where where, const
 {
 	struct peers_address addresses[EP_ADDRESSES_MAX];
 
-	sightings_resolved(sightings, where, addresses, addresses_of_text(addresses, text), 4);
+	sightings_resolved(sightings, where, addresses, addresses_of_text(addresses, text), 4,
+			   NULL);
 }
 
 static void sightings_keep_each_place_and_the_order_in_which_they_were_heard(void **state)
@@ -112,7 +113,7 @@ static void sightings_skip_addresses_that_can_never_be_right(void **state)
 	assert_sightings(&sightings, "-");
 	resolve(&sightings, ETH4, "::1 :: ff02::fb ::ffff:10.0.0.1 ::10.0.0.1 ::ffff:127.0.0.1");
 	assert_sightings(&sightings, "-");
-	sightings_resolved(&sightings, ETH4, &(struct peers_address){.len = 5}, 1, 4);
+	sightings_resolved(&sightings, ETH4, &(struct peers_address){.len = 5}, 1, 4, NULL);
 	assert_sightings(&sightings, "-");
 	resolve(&sightings, ETH4, "126.255.255.255 169.254.3.4 fe80::1 2001:db8::1 223.1.1.1");
 	assert_sightings(&sightings, "126.255.255.255 169.254.3.4 fe80::1 2001:db8::1 223.1.1.1");

@@ -306,6 +306,24 @@ static void verification_spreads_its_question_to_all(void **state)
 	}
 }
 
+static void verification_is_brief_when_there_is_another_address(void **state)
+{
+	struct verification brief;
+	uint64_t now_ms = 1000;
+
+	(void)state;
+	verification_begin(&brief, false, 0, now_ms);
+	verification_shorten(&brief);
+	verification_heard(&brief); // which is no reason to ask on
+	while ((verification_tick(&brief, now_ms) & VERIFICATION_DONE) == 0) {
+		assert_true(brief.deadline_ms > now_ms);
+		now_ms = brief.deadline_ms;
+	}
+	assert_int_equal(now_ms, 1000 + VERIFICATION_BRIEF_MS);
+	assert_int_equal(brief.verdict, LIVENESS_SILENT);
+	assert_in_range(brief.n_questions, 4, VERIFICATION_QUESTIONS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +343,7 @@ int main(void)
 		cmocka_unit_test(verification_takes_no_time_for_silence_in_which_it_did_not_ask),
 		cmocka_unit_test(verification_puts_one_question_when_several_are_overdue),
 		cmocka_unit_test(verification_spreads_its_question_to_all),
+		cmocka_unit_test(verification_is_brief_when_there_is_another_address),
 	};
 
 	return cmocka_run_group_tests_name("verification", tests, NULL, NULL);
