@@ -6,8 +6,8 @@
     mdns_forge.py ADDRESS FILE
 
 sends from the interface that has ADDRESS what FILE says, a JSON list of steps, each {"services": [Service …] or
-"crowd": Crowd, "rate": packets a second, "times": how often, "pause": seconds before it}, and prints "sent N" after
-each. It needs no Avahi, and may run beside one. A test writes such a file with start(). What is not ASCII stands in it
+"crowd": Crowd, "rate": packets a second, "times": how often, "to": one host that alone hears it, so that nobody can
+object}, and prints "sent N" after each. It needs no Avahi, and may run beside one. A test writes such a file with start(). What is not ASCII stands in it
 as latin-1, a byte a character.
 """
 
@@ -140,12 +140,11 @@ def main():
         steps = json.load(script)
     sock = open_socket(address)
     for step in steps:
-        time.sleep(step.get("pause", 0))
         due, sent = time.monotonic(), 0
         for packet in packets_of(step):
             time.sleep(max(0, due - time.monotonic()))
             due += 1 / step.get("rate", 50)
-            sock.sendto(packet, (GROUP, PORT))
+            sock.sendto(packet, (step.get("to", GROUP), PORT))
             sent += 1
         print("sent", sent, flush=True)
 

@@ -6,18 +6,18 @@ becomes of honest nodes."""
 
 import argparse
 import json
-import re
 import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from soaklab import Lab, say, wait_until
 
+from hostility import advertised, lies_about, odd_services, rivals_of, unclean
 from lab_process import tool
-from mdns_forge import Crowd, Service, node_txt, send, start
+from lab_wire import Client
+from mdns_forge import GROUP, Crowd, send, start
 
 HONEST = 5  # nodes on the honest host
 PROGRAMS = ("epmdnsd", "epmdns-discover")  # as the kernel cuts their names
@@ -62,7 +62,7 @@ class Meter:
         return self.host.agents[-1].output.splitlines()
 
     def _sample(self):
-        seconds, last = [], (time.monotonic(), self._cpu())
+        last = (time.monotonic(), self._cpu())
         while not self.is_over.wait(self.interval):
             memory = self._memory()
             if sum(memory.values()) > sum(self.peak.values()):
@@ -118,6 +118,11 @@ class Street:
         """On the link, and nobody's."""
         return [f"10.77.0.{last}" for last in range(254 - number, 254)]
 
+    def advertised(self):
+        """{node: Service} of all honest nodes, as a forger can read it."""
+        where = {name: self.observer.address for name in self.own}
+        return advertised(self.observer, where | {name: self.honest.address for name in self.neighbours})
+
     def status(self, *keys):
         status = self.observer.status()
         return {key: value for key, value in status.items() if key in keys or key.startswith("problem_") and value}
@@ -157,59 +162,6 @@ def flood(street, style, seconds=0, count=2500, rate=220, calm=20):
     return is_fine
 
 
-ODD_NAMES = [
-    "\x1b[31mred\x1b[0m", "two\nlines\r\n", "nul\0in it", "\xff\xfe\x80 not UTF-8", "x" * 63, "dots.and\\slashes\\046",
-    "\xe2\x80\xaedlrow", "\x9b2J", "%s%n%x", "\x07bell\x7f",
-]  # fmt: skip
-TERMINAL = "\x1b]0;owned\x07\xe2\x80\xae"
-
-
-def odd_services(address):
-    """Whatever can be wrong with one."""
-    made = []
-
-    def add(what, **options):
-        options.setdefault("txt", node_txt(f"odd{len(made)}", "odd.home", creation=100 + len(made)))
-        options.setdefault("addresses", [address])
-        made.append(Service(f"{what}~{len(made)}"[:63], host=options.pop("host", f"odd{len(made)}.local"), **options))
-
-    for text in ODD_NAMES:
-        add(text[:60])
-    for key in ("n", "h", "c", "tag", "id", "p", "v", "cr", "ip", "f"):
-        values = {"alive": "odd", "host": "odd.home"}
-        txt = [entry for entry in node_txt(**values) if not entry.startswith(key + "=")] + [f"{key}={TERMINAL}"]
-        add(f"terminal in {key}", txt=txt)
-    add("8 kB", txt=[f"t{n}=" + "x" * 240 for n in range(33)])
-    add("port 0", port=0)
-    add("no TXT", records="ptr srv addresses")
-    add("no SRV", records="ptr txt addresses")
-    add("elsewhere", host="www.example.com")
-    for where in ("127.0.0.1", "8.8.8.8", "224.0.0.1", "0.0.0.0", "255.255.255.255", "::1", "fe80::1", "::ffff:10.77.0.2"):
-        add(f"at {where}", addresses=[where])
-    return made
-
-
-def is_clean(text):
-    """No control characters but line ends, and none that hide or turn others."""
-    return all(c == "\n" or c.isprintable() for c in text)
-
-
-def check_output(host, log_from=0):
-    """What people see, and what programs read. Return: what is wrong with it."""
-    wrong = []
-    for command in (["list", "--all"], ["list", "--all", "--json"], ["names"], ["names", "odd.home"], ["status"],
-                    ["status", "--json"]):  # fmt: skip
-        done = host.epmdns(*command, check=False)
-        if not is_clean(done.stdout) or not is_clean(done.stderr):
-            wrong.append(f"{command}: {done.stdout!r} {done.stderr!r}")
-        if "--json" in command:
-            for line in done.stdout.splitlines():
-                json.loads(line)
-    if not is_clean(host.agents[-1].output[log_from:]):
-        wrong.append(f"log: {host.agents[-1].output[log_from:]!r}")
-    return wrong
-
-
 def odd(street):
     services = odd_services("10.77.0.250")
     with Meter(street.observer) as meter:
@@ -218,32 +170,10 @@ def odd(street):
     for node in street.observer.json("list", "--all"):
         if node["origin"] == "lan" and node["node"] not in street.neighbours:
             say(f"  shown: {node['node']!r} at {node['addresses']} cluster {node['cluster']!r}")
-    wrong = check_output(street.observer)
+    wrong = unclean(street.observer, "odd.home")
     for line in wrong:
         say("  NOT CLEAN:", line)
     return is_fine & street.is_honest_well() & (not wrong)
-
-
-def advertised(host):
-    """The services that Avahi of a host knows: {node: Service}, as a forger can read them."""
-    found = {}
-    out = host.run(["avahi-browse", "-rptk", "_erlang-dist._tcp"], timeout=30).stdout
-    for line in out.splitlines():
-        event, _, family, instance, _, _, target, address, port, txt = line.split(";", 9) if line[0] == "=" else [""] * 10
-        if event and family == "IPv4":
-            plain = re.sub(r"\\(\d\d\d)|\\(.)", lambda m: chr(int(m[1])) if m[1] else m[2], instance)
-            keys = dict(text.partition("=")[::2] for text in re.findall(r'"([^"]*)"', txt))
-            found[f"{keys.get('n')}@{keys.get('h')}"] = Service(
-                plain, int(port), [f"{k}={v}" for k, v in keys.items()], target, [address], ttl=15)
-    return found
-
-
-def rival_of(service, number, address, **changes):
-    """The same name and identity, at another place."""
-    keys = dict(text.partition("=")[::2] for text in service.txt)
-    keys.update(rv="4000000000", **changes)
-    return Service(f"rival{number}~{service.instance[:40]}", 9, [f"{k}={v}" for k, v in keys.items()],
-                   f"rival{number}.local", [address], ttl=20)  # fmt: skip
 
 
 def places(street):
@@ -254,14 +184,11 @@ def places(street):
 def claim(street, seconds=30):
     """One host claims everybody's names: as the same and as another registration, at its own address, at that of
     the host, at nobody's; at a port where it listens and at one where nobody does."""
-    known, before = advertised(street.observer), places(street)
+    known, before = street.advertised(), places(street)
     listener = street.forger.spawn(["/usr/bin/python3", "-c",
         "import socket\ns = socket.create_server(('', 9))\nwhile True: s.accept()[0].close()"])  # fmt: skip
-    rivals = []
-    for name in street.own + street.neighbours:
-        for address in (street.forger.address, street.honest.address, "10.77.0.240"):
-            for changes in ({}, {"cr": "99"}, {"id": "f" * 16}, {"cr": "99", "id": "f" * 16}):
-                rivals.append(rival_of(known[name], len(rivals), address, **changes))
+    where = (street.forger.address, street.honest.address, "10.77.0.240")
+    rivals = [rival for name in known for rival in rivals_of(known[name], where)]
     rate = 40
     with Meter(street.observer) as meter:
         process = start(street.forger, {"services": rivals, "rate": rate, "times": seconds * rate // len(rivals)})
@@ -280,44 +207,41 @@ def claim(street, seconds=30):
     return is_fine & (not changed) & street.is_honest_well() & (places(street) == before)
 
 
-def goodbye(street, seconds=60):
-    """Goodbyes, flushed addresses, and other records of the very same instances, for nodes that live."""
-    known, before = advertised(street.observer), places(street)
-    lies = []
-    for name in street.neighbours:
-        true = known[name]
-        lies += [
-            replace(true, ttl=0),
-            replace(true, ttl=0, records="ptr"),
-            replace(true, ttl=1, records="addresses"),
-            replace(true, port=9, records="srv"),  # the right host, a port where nobody listens
-            replace(true, ttl=0, records="srv txt"),
-            replace(true, port=9, host="liar.local", addresses=[street.forger.address]),
-            replace(true, records="addresses", addresses=[street.forger.address]),
-            replace(true, records="txt", txt=node_txt("liar", "liar.home")),
-        ]
-    with Meter(street.observer) as meter:
-        wrong = {}
-        process = start(street.forger, {"services": lies, "rate": 10 * len(lies) / 8, "times": seconds * 10 // len(lies) or 1})
-        looks = 0
-        while process.alive:
-            looks += 1
-            for name, where in places(street).items():
-                if where != before[name]:
-                    wrong[name, str(where)] = wrong.get((name, str(where)), 0) + 1
-        assert process.wait() == 0, process.output
-        is_fine = meter.report(f"{len(lies)} lies about {len(street.neighbours)} nodes, again and again")
-    say(f"  of {looks} times that each was looked up, others were found: {wrong or 'none'}")
-    return is_fine & (not wrong) & street.is_honest_well()
+def goodbye(street, seconds=4):
+    """Goodbyes, flushed addresses and other records of the very same instances, for nodes that live, at ten a second
+    each. Meanwhile all are looked up, and verified since a client says that it does not reach them."""
+    known, before = street.advertised(), places(street)
+    lies = [lies_about(known[name], street.forger.address) for name in street.neighbours]
+    is_fine = True
+    with Meter(street.observer) as meter, Client(street.observer) as client:
+        for what in lies[0]:
+            for whom, to in (("all", GROUP), ("the observer alone", street.observer.address)):
+                began, wrong, looks = time.monotonic(), {}, 0
+                told = [lie[what] for lie in lies]
+                process = start(street.forger, {"services": told, "rate": 10 * len(told), "times": 10 * seconds, "to": to})
+                while process.alive:
+                    for name in street.neighbours:
+                        assert client.ask("hint", node=name.encode())[-1].op == "done"
+                    looks += 1
+                    for name, where in places(street).items():
+                        if where != before[name]:
+                            wrong[str(where)] = wrong.get(str(where), 0) + 1
+                assert process.wait() == 0, process.output
+                downs = len(street.watch.seen("down", after=began))
+                say(f"  {whom} told that {what}: {downs} downs; of {looks} times that each was looked up, other places "
+                    f"were found: {wrong or 'none'}")  # fmt: skip
+                is_fine &= not wrong and not downs
+        is_fine &= meter.report("lies")
+    return is_fine & street.is_honest_well()
 
 
 def scanner(street, ports=2000):
     """Thousands of services at one host that knows nothing of it, announced and withdrawn: how often is it asked?
     Meanwhile an honest node dies, which is to be noticed."""
     victim = street.lab.host("victim", avahi=False)
-    nft(victim, "table inet scan { chain in { type filter hook input priority 0;\n"
-        "tcp flags & (syn | ack) == syn counter comment \"syn\"\nudp dport 5353 ip daddr != 224.0.0.251 counter "
-        "comment \"mdns\"\n} }")  # fmt: skip
+    nft(victim, "table ip scan {\nchain in {\ntype filter hook input priority 0;\n"
+        "tcp flags & (syn | ack) == syn counter comment \"syn\"\n"
+        "udp dport 5353 ip daddr != 224.0.0.251 counter comment \"mdns\"\n}\n}\n")  # fmt: skip
     results = []
     for what, address in (("refuses", victim.address), ("is silent", "10.77.0.230"), ("is not on our link", "8.8.8.8")):
         begun = counters(victim)
