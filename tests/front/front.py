@@ -4,12 +4,14 @@
 
 import ctypes
 import os
+import queue
 import re
 import shlex
 import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -189,16 +191,27 @@ def _word(value):
 
 
 class Life:
-    """One life of the fake discovery process."""
+    """One life of the fake discovery process. What it says is always taken, so that it never waits for us."""
 
     def __init__(self, connection):
         self.connection = connection
-        connection.settimeout(DEADLINE_S)
-        self.file = connection.makefile("r", encoding="latin-1")
+        self.lines = queue.SimpleQueue()
+        self.reader = threading.Thread(target=self._read_all, daemon=True)
+        self.reader.start()
         self.pid = int(self.expect("started")[0])
 
+    def _read_all(self):
+        try:
+            with self.connection.makefile("r", encoding="latin-1") as file:
+                for line in file:
+                    self.lines.put(line.split())
+        except ConnectionResetError:  # it ended with something of ours unread
+            pass
+        self.lines.put(None)
+
     def close(self):
-        self.file.close()
+        self.connection.shutdown(socket.SHUT_RDWR)
+        self.reader.join()
         self.connection.close()
 
     def say(self, *words):
@@ -206,8 +219,7 @@ class Life:
 
     def read(self):
         """The next line's words, or None at the end."""
-        line = self.file.readline()
-        return line.split() if line else None
+        return self.lines.get(timeout=DEADLINE_S)
 
     def expect(self, what):
         """The next line but for synchronisation is this. Return: its other words."""

@@ -231,11 +231,12 @@ int main(void)
 		if (poll(fds, 2, -1) < 0) {
 			continue;
 		}
-		if (fds[0].revents != 0) {
-			hear_link(&fake);
-		}
+		// What the test has said before it made the front say something comes first.
 		if (fds[1].revents != 0) {
 			hear_driver(&fake);
+		}
+		if (fds[0].revents != 0 && !fake.is_hanging) {
+			hear_link(&fake);
 		}
 	}
 }
