@@ -112,7 +112,8 @@ class Host(AgentHost):
         self.address = f"10.77.0.{number}" if link else "127.0.0.1"
         self.bus = None
         self.avahi = None
-        self.clock = None  # the file that says how far this host's clock is from the machine's
+        self.clock = None  # the file that says how far this host's clock is ahead of the machine's
+        self.clock_ahead = 0
         etc = lab.directory / "etc"
         super().__init__(name, lab.directory, HOST_SETUP, inside=lab.outer, args=(name, etc))
         if link:
@@ -168,16 +169,17 @@ class Host(AgentHost):
         return self.bus
 
     def own_clock(self):
-        """From now on bus, Avahi and agents are started with a clock that set_clock() steps, by libfaketime;
+        """From now on bus, Avahi and agents are started with a clock that step_clock() sets, by libfaketime;
         the monotonic one is left alone. Raises LabUnavailable without it."""
         self.clock = self.directory / f"{self.name}.clock"
-        self.set_clock(0)
+        self.step_clock(0)
         self.clock_environment()
 
-    def set_clock(self, seconds):
-        """Set this host's clock to so many seconds after the machine's."""
+    def step_clock(self, seconds):
+        """Set this host's clock forward, or back."""
+        self.clock_ahead += seconds
         new = self.clock.with_suffix(".new")
-        new.write_text(f"{seconds:+d}\n")
+        new.write_text(f"{self.clock_ahead:+d}\n")
         new.rename(self.clock)
 
     def clock_environment(self):

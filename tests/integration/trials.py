@@ -377,6 +377,7 @@ class Lookups:
     def __init__(self, host, names):
         argv = ["/usr/bin/python3", "-B", Path(__file__).resolve().parents[1] / "lib/epmdns_ask.py", *names]
         self.process = host.spawn(argv, name="lookups")
+        wait_until(lambda: self.process.output, what="lookups to begin")
 
     def __enter__(self):
         return self

@@ -4,7 +4,8 @@
 """How long lookups take: epmdns_ask.py NODE...
 
 Looks up these nodes in turn, and after each has a process of its own give back the same bytes over a Unix
-socket pair: what is the least that it could take at that moment. After SIGTERM prints a JSON object:
+socket pair: what is the least that it could take at that moment. Prints an empty line when it begins, and
+after SIGTERM a JSON object:
 how many there were, how many of them not found, p50, p99 and the most in µs of both.
 """
 
@@ -52,6 +53,7 @@ def main():
     agent.sendall(wire.encode("hello", 1, version=1))
     agent.recv(4096)
     looked_up, echoed, missed = [], [], 0
+    print(flush=True)
     frames = [wire.encode("lookup", 7, node=name, family=4) for name in names]
     while not is_over:
         frame = frames[len(looked_up) % len(frames)]

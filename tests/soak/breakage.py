@@ -18,7 +18,7 @@ import time
 from soaklab import TESTS, Lab, Party, say, wait_until
 from trials import Lookups, connection, discovery_pid
 
-CHURNED, LEFT = 1000, 100  # nodes that come and go, and those of them that stay at the end
+LEFT = 100  # of the nodes that come and go, those that stay at the end
 TTL_S = 15
 MEMORY_KB = 512  # that a process may have more after the last round than after the first
 ASKED_MS = 100
@@ -32,8 +32,9 @@ def send_discovery(host, number):
 class Break:
     """One thing that breaks. says: what the status has to say meanwhile, in one key of it."""
 
-    def __init__(self, do, mend, says=None, seconds=10, is_away=False):
-        self.do, self.mend, self.says, self.seconds, self.is_away = do, mend, says, seconds, is_away
+    def __init__(self, do, mend, says=None, seconds=10, is_away=False, is_quiet=False):
+        self.do, self.mend, self.says, self.seconds = do, mend, says, seconds
+        self.is_away, self.is_quiet = is_away, is_away or is_quiet  # quiet: no nodes come and go
 
 
 def stop_with(name, number):
@@ -55,7 +56,8 @@ def start_bus(host):
 
 def wait_for_name(host, name):
     wait_until(lambda: host.status()["backend_text"] == f"{name}.local", 20,
-               lambda: f"{host.name} to be called {name}; it is {host.status()['backend_text']}")  # fmt: skip
+               lambda: f"{host.name} to be called {name}; it is {host.status()['backend_text']}",
+               interval=0.5)  # fmt: skip
 
 
 def rename(host, suffix="-2"):
@@ -63,19 +65,26 @@ def rename(host, suffix="-2"):
     wait_for_name(host, host.name + suffix)
 
 
+def helper(host, name):
+    """A host without an agent; its Avahi is yet to be started."""
+    known = {other.name: other for other in host.lab.members}
+    return known.get(name) or host.lab.host(name, avahi=False)
+
+
 def meet_twin(host):
-    """Another host of the same name, and with a higher address, comes: Avahi renames this one."""
-    twins = [other for other in host.lab.members if other.name == "twin"]
-    twin = twins[0] if twins else host.lab.host("twin", avahi=False)
+    """Another host of the same name comes, and Avahi renames this one."""
+    twin, witness = helper(host, "twin"), helper(host, "witness")
     twin.link(up=False)
     twin.start_avahi(server={"host-name": host.name})
     twin.link(up=True)
+    witness.start_avahi()  # one that knows neither, so that both answer, and hear each other
+    witness.run(["avahi-resolve", "-4n", f"{host.name}.local"], check=False)
     wait_for_name(host, f"{host.name}-2")
 
 
 def lose_twin(host):
-    (twin,) = [other for other in host.lab.members if other.name == "twin"]
-    twin.stop_avahi()
+    for name in ("twin", "witness"):
+        helper(host, name).stop_avahi()
     rename(host, "")
 
 
@@ -111,9 +120,9 @@ BREAKS = {
                             lambda host: send_discovery(host, signal.SIGCONT),
                             ("backend_text", "the discovery process has not answered for [0-9]+ s"), 60),
     "renamed": Break(rename, lambda host: rename(host, "")),
-    "twin": Break(meet_twin, lose_twin),
-    "clock-forward": Break(lambda host: host.set_clock(3600), nothing, None, 2 * TTL_S),
-    "clock-back": Break(lambda host: host.set_clock(0), lambda host: (host.kill_avahi(), host.start_avahi()),
+    "twin": Break(meet_twin, lose_twin, is_quiet=True),
+    "clock-forward": Break(lambda host: host.step_clock(3600), nothing, None, 2 * TTL_S),
+    "clock-back": Break(lambda host: host.step_clock(-3600), lambda host: (host.kill_avahi(), host.start_avahi()),
                         ("problem_clock", "was set back by 3600 s: until it shows [-0-9: ]+ again Avahi"), 2 * TTL_S),
     "asleep": Break(sleep, wake, None, 2 * TTL_S, is_away=True),
 }  # fmt: skip
@@ -122,13 +131,14 @@ BREAKS = {
 class World:
     """Two hosts, h0 that breaks and h1 that looks on, with nodes that listen and two of Erlang."""
 
-    def __init__(self, lab, nodes):
+    def __init__(self, lab, args):
         self.lab = lab
+        self.churned, self.left, self.seconds = args.churned, min(LEFT, args.churned), args.seconds
         host = lab.host("h0", bus=False)
         host.own_clock()
         host.start_bus()
         host.start_avahi(wait=False)
-        self.party = Party(lab, 2, nodes)
+        self.party = Party(lab, 2, args.nodes)
         self.host, self.observer = self.party.hosts
         self.erlang = [host.start_node(f"erl@{host.name}.soak") for host in self.party.hosts]
         assert self.erlang[0].ping(self.erlang[1])
@@ -200,7 +210,8 @@ class Round:
         world, what, host = self.world, self.what, self.world.host
         port = host.nodes()[world.party.nodes[host][0]]["port"]
         lookups = [Lookups(each, sorted(world.names)) for each in world.party.hosts]
-        churn = None if what.is_away else world.start("epmdns_churn.py", f"{host.name}.churn", port, CHURNED, LEFT)
+        churn = None if what.is_quiet else world.start(
+            "epmdns_churn.py", f"{host.name}.churn", port, world.churned, world.left)  # fmt: skip
         log = len(host.agents[-1].output)
         began = time.monotonic()
         what.do(host)
@@ -211,7 +222,7 @@ class Round:
         if churn is not None:
             churn.signal(signal.SIGTERM)
             wait_until(lambda: "left" in churn.output, 20, "the nodes that stay")
-            names |= {f"c{n}@{host.name}.churn" for n in range(LEFT)}
+            names |= {f"c{n}@{host.name}.churn" for n in range(world.left)}
             mended = time.monotonic()
         bound = 5 + len(names) / 50
         try:
@@ -243,7 +254,7 @@ class Round:
                 wait_until(lambda: re.search(text, world.host.status()[key] or ""), 10,
                            lambda: f"status to say {text}; it says {world.host.status()[key]}")  # fmt: skip
             say(f"{self.name}: said after {time.monotonic() - began:.1f} s: {world.host.status()[key]}")
-        while time.monotonic() < began + what.seconds:
+        while time.monotonic() < began + min(what.seconds, world.seconds):
             time.sleep(0.2)
 
     def judge(self, began, asked, elsewhere):
@@ -256,7 +267,8 @@ class Round:
             missed = [asked["missed"], elsewhere["missed"]]
             self.check(missed == [0, 0], f"{missed} lookups here and elsewhere found nothing")
             self.check(asked["lookup"]["p99"] <= 3 * asked["raw"]["p99"], f"slow lookups: {asked}")
-            self.check(asked["lookup"]["most"] <= ASKED_MS * 1000, f"a lookup took {asked['lookup']['most']} µs")
+            most = max(ASKED_MS * 1000, 3 * asked["raw"]["most"])  # a starved machine is slow with anything
+            self.check(asked["lookup"]["most"] <= most, f"a lookup took {asked['lookup']['most']} µs")
         now = connection(*world.erlang)
         self.check(now == world.connection, f"connection {now} instead of {world.connection}")
 
@@ -277,17 +289,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="of each; of those that hang, a minute each")
     parser.add_argument("--nodes", type=int, default=5, help="on each of two hosts")
+    parser.add_argument("--seconds", type=int, default=60, help="that it lasts at most")
+    parser.add_argument("--churned", type=int, default=1000, help="nodes that come and go meanwhile")
     parser.add_argument("what", nargs="*", default=list(BREAKS), help=" ".join(BREAKS))
     args = parser.parse_args()
     faults = []
     with Lab() as lab:
-        world = World(lab, args.nodes)
+        world = World(lab, args)
         for name in args.what:
             memories = []
             for _ in range(args.rounds):
-                if name == "clock-back":
-                    world.host.set_clock(3600)
-                    world.host.status()
                 faults += [(name, fault) for fault in Round(world, name).run()]
                 memories.append((world.pids(), world.memory()))
             (first_pids, first), (last_pids, last) = memories[0], memories[-1]
