@@ -13,7 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
-from hostility import advertised, lies_about, odd_services, rivals_of, unclean  # noqa: E402
+from hostility import advertised, is_clean, lies_about, odd_services, rivals_of, unclean  # noqa: E402
 from lab import wait_until  # noqa: E402
 from lab_wire import INET, Client  # noqa: E402
 from mdns_forge import Crowd, start  # noqa: E402
@@ -93,6 +93,7 @@ def test_odd_services_and_claims_change_nothing_for_honest_nodes(a, b, c, cast):
     names_only = Crowd("bare", 100, first=100, ttl=20)
     with Client(a) as client:
         before = places(client, where)
+        told = a.spawn([a.product.cli, "watch", "--all"], name="epmdns-watch")
         steps = {"services": odd + rivals}, {"crowd": fakes}, {"crowd": names_only}
         attacked(start(c, *({**step, "rate": 200} for step in steps)), client, before)
         watch.wait("up", "fake99@forged.home")
@@ -101,5 +102,6 @@ def test_odd_services_and_claims_change_nothing_for_honest_nodes(a, b, c, cast):
         assert places(client, before) == before
     assert no_downs(watch, where)
     assert not any(node["port"] == 0 or "8.8.8.8" in node["addresses"] for node in a.json("list", "--all"))
-    assert unclean(a, "odd.hostile") == []
+    assert unclean(a, "odd.hostile") == [] and is_clean(told.output)
+    assert "turned-tag@odd.hostile" in told.output
     log_is_short(a)

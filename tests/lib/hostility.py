@@ -13,7 +13,8 @@ ODD_NAMES = [
     "\x1b[31mred\x1b[0m", "two\nlines\r\n", "nul\0in it", "\xff\xfe\x80 not UTF-8", "x" * 60, "dots.and\\slashes\\046",
     "\xe2\x80\xaedlrow", "\x9b2J", "%s%n%x", "\x07bell\x7f",
 ]  # fmt: skip
-TERMINAL = "\x1b]0;owned\x07\xe2\x80\xae"
+TERMINAL = "\x1b]0;owned\x07"
+TURNED = "\xe2\x80\xaeright to left, and \x9b2J"  # no control characters of ASCII, but U+202E and one of latin-1
 KEYS = ("n", "h", "c", "tag", "id", "p", "v", "cr", "rv", "ip", "f", "txtvers")
 NOWHERE = ("127.0.0.1", "8.8.8.8", "224.0.0.1", "0.0.0.0", "255.255.255.255", "::1", "fe80::1", "::ffff:10.77.0.2")
 
@@ -32,8 +33,9 @@ def odd_services(address, domain="odd.home"):
     for text in ODD_NAMES:
         add(text)
     for key in KEYS:
-        txt = [text for text in node_txt("odd", domain) if not text.startswith(key + "=")]
-        add(f"terminal in {key}", txt=[*txt, f"{key}={TERMINAL}"])
+        for how, what in (("terminal", TERMINAL), ("turned", TURNED)):
+            txt = [text for text in node_txt(f"{how}-{key}", domain) if not text.startswith(key + "=")]
+            add(f"{how} in {key}", txt=[*txt, f"{key}={what}"])
     add("8 kB", txt=[f"t{number}=" + "x" * 240 for number in range(33)])
     add("port 0", port=0)
     add("no TXT", records="ptr srv addresses")
