@@ -114,6 +114,8 @@ class Street:
         self.watch = self.observer.watch()
         for name in self.neighbours:
             self.watch.wait("up", name, timeout=30)
+        # what Avahi tells in the first seconds of browsing is no flood
+        wait_until(lambda: self.observer.status()["uptime_s"] > 4, what="the beginning to be over", interval=0.2)
 
     def addresses(self, number):
         """On the link, and nobody's."""
