@@ -28,6 +28,8 @@
 #define EXIT_RESTART 75 // EX_TEMPFAIL: replaced on disk, start me again
 #define TTL_MIN_S 5
 #define TTL_MAX_S 4500
+#define CACHE_ENTRIES_MIN 100
+#define CACHE_ENTRIES_MAX 1000000
 
 struct options {
 	const char *socket;
@@ -39,7 +41,8 @@ struct options {
 	unsigned n_patterns;
 	mode_t socket_mode; // 0: by the path
 	uint16_t ttl_s;
-	bool is_alone; // backend none
+	uint32_t cache_entries; // of Avahi
+	bool is_alone;          // backend none
 	bool allow_off_link;
 };
 
@@ -50,6 +53,7 @@ enum option_id {
 	OPTION_INTERFACE,
 	OPTION_IGNORE_INTERFACE,
 	OPTION_TTL,
+	OPTION_AVAHI_CACHE_ENTRIES,
 	OPTION_ALLOW_OFF_LINK,
 	OPTION_DISCOVERY_PROGRAM,
 	OPTION_LOG_LEVEL,
@@ -64,6 +68,7 @@ static const struct option long_options[] = {
 	{"interface", required_argument, NULL, OPTION_INTERFACE},
 	{"ignore-interface", required_argument, NULL, OPTION_IGNORE_INTERFACE},
 	{"ttl", required_argument, NULL, OPTION_TTL},
+	{"avahi-cache-entries", required_argument, NULL, OPTION_AVAHI_CACHE_ENTRIES},
 	{"allow-off-link", no_argument, NULL, OPTION_ALLOW_OFF_LINK},
 	{"discovery-program", required_argument, NULL, OPTION_DISCOVERY_PROGRAM},
 	{"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
@@ -93,6 +98,10 @@ static void print_help(void)
 	       "  --ttl SECONDS             time to live of what is advertised, %d to %d (default: "
 	       "by\n"
 	       "                            the number of nodes, %d to %d)\n"
+	       "  --avahi-cache-entries N   warn when Avahi's cache may be full; cache-entries-max "
+	       "in\n"
+	       "                            avahi-daemon.conf says how much it takes (default: "
+	       "%d)\n"
 	       "  --allow-off-link          also hand out addresses that are on no link of this "
 	       "host\n"
 	       "  --discovery-program PATH  (default: %s)\n"
@@ -100,7 +109,8 @@ static void print_help(void)
 	       "                            (default: info)\n"
 	       "  --help                    print this and exit\n"
 	       "  --version                 print the version and exit\n",
-	       TTL_MIN_S, TTL_MAX_S, AGENT_TTL_MIN_S, AGENT_TTL_MAX_S, EPMDNS_DISCOVERY_PROGRAM);
+	       TTL_MIN_S, TTL_MAX_S, AGENT_TTL_MIN_S, AGENT_TTL_MAX_S, AGENT_CACHE_ENTRIES,
+	       EPMDNS_DISCOVERY_PROGRAM);
 }
 
 __attribute__((format(printf, 1, 2))) static int usage(const char *format, ...)
@@ -206,6 +216,15 @@ static int parse_options(int argc, char **argv, struct options *options)
 					     optarg, TTL_MIN_S, TTL_MAX_S);
 			}
 			options->ttl_s = (uint16_t)number;
+			break;
+		case OPTION_AVAHI_CACHE_ENTRIES:
+			if (parse_number(optarg, 10, CACHE_ENTRIES_MIN, CACHE_ENTRIES_MAX,
+					 &number) != 0) {
+				return usage("--avahi-cache-entries: \"%s\" is no number from %d "
+					     "to %d",
+					     optarg, CACHE_ENTRIES_MIN, CACHE_ENTRIES_MAX);
+			}
+			options->cache_entries = (uint32_t)number;
 			break;
 		case OPTION_ALLOW_OFF_LINK:
 			options->allow_off_link = true;
@@ -421,6 +440,7 @@ int main(int argc, char **argv)
 		.discovery_program = options.is_alone ? NULL : options.discovery_program,
 		.discovery_argv = discovery_argv,
 		.ttl_s = options.ttl_s,
+		.cache_entries = options.cache_entries,
 		.allow_off_link = options.allow_off_link,
 	};
 	base = event_base_new();

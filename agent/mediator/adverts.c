@@ -126,6 +126,7 @@ static void unpublish(struct agent *agent, struct local *local, unsigned slot)
 		local->adverts[slot] = NULL;
 		agent->adverts.n_instances--;
 		user_of(local)->n_instances--;
+		cache_update(agent);
 	}
 }
 
@@ -167,6 +168,7 @@ static void publish(struct agent *agent, struct local *local, unsigned slot)
 	} else {
 		agent->adverts.n_instances++;
 		user_of(local)->n_instances++;
+		cache_update(agent);
 	}
 }
 

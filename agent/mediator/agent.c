@@ -235,6 +235,9 @@ struct agent *agent_new(struct event_base *base, const struct agent_config *conf
 
 	agent->base = base;
 	agent->config = *config;
+	if (config->cache_entries == 0) {
+		agent->config.cache_entries = AGENT_CACHE_ENTRIES;
+	}
 	agent->started_ms = clock_now_ms();
 	agent->lan.refusals.interval_ms = agent->lan.conflicts.interval_ms = 10000;
 	agent->adverts.refusals.interval_ms = 10000;

@@ -240,6 +240,10 @@ const char *lan_interface(const struct agent *agent, int32_t ifindex); // NULL: 
 void downs_init(struct downs *downs);
 void downs_note(struct downs *downs, struct ep_str node, enum liveness_cause cause);
 
+// cache.c
+// The number of instances heard or advertised, or what is known of them, has changed.
+void cache_update(struct agent *agent);
+
 // problems.c
 void problems_init(struct agent *agent);
 /*

@@ -52,6 +52,13 @@
 #define AGENT_FLOOD_CALM_MS 60000
 #define AGENT_FLOOD_AFTER_MS 3000 // of browsing: before, Avahi tells all that it has
 
+// Avahi's cache, for each interface and protocol, of which so many parts may be ours: the rest is
+// for printers and the like.
+#define AGENT_CACHE_ENTRIES 4096 // Avahi's own default
+#define AGENT_CACHE_PARTS 8
+#define AGENT_CACHE_BEGIN 7 // of these parts are ours: it may be full …
+#define AGENT_CACHE_END 6   // … and fewer than these: it is not
+
 #define AGENT_WAIT_MAX_MS 500    // for the answer to a question on the network
 #define AGENT_GRACE_MS 2000      // after start: registered nodes come back in this time
 #define AGENT_MISS_MS 2000       // a name that was not found is not waited for again

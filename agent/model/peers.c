@@ -10,6 +10,7 @@
 
 #include "base/hash.h"
 #include "base/xalloc.h"
+#include "model/census.h"
 #include "model/claim.h"
 #include "model/contest.h"
 #include "model/peer.h"
@@ -20,6 +21,8 @@ struct peers {
 	struct peer_entry *by_name;
 	struct claim *claims; // by instance
 	struct order order;
+	struct census census;
+	uint32_t n_clustered; // claims
 	uint64_t next_id;
 };
 
@@ -39,10 +42,32 @@ static struct peer_entry *find_entry(const struct peers *peers, struct ep_str no
 	return entry;
 }
 
+// It is about to be heard nowhere.
+static void uncount(struct peers *peers, const struct claim *claim)
+{
+	struct peers_where where;
+	uint8_t at = 0;
+
+	while (sightings_next_told(&claim->sightings, &at, &where)) {
+		census_remove(&peers->census, where);
+	}
+}
+
+// It is not heard there any more. Return: whether it is heard nowhere now.
+static bool leave(struct peers *peers, struct claim *claim, struct peers_where where)
+{
+	if (sightings_is_told(&claim->sightings, where)) {
+		census_remove(&peers->census, where);
+	}
+	return sightings_gone(&claim->sightings, where, claim_address_len(claim));
+}
+
 static void drop_claim(struct peers *peers, struct claim *claim)
 {
 	assert(!claim->is_shown);
 	schedule_remove(&peers->world.schedule, claim);
+	uncount(peers, claim);
+	peers->n_clustered -= claim_cluster(claim).n > 0 ? 1 : 0;
 	if (claim->peer != NULL) {
 		LL_DELETE(peer_entry_of(claim->peer)->claims, claim);
 	}
@@ -108,7 +133,7 @@ bool peers_seen(struct peers *peers, const char *instance, struct peers_where wh
 		uint64_t now_ms)
 {
 	struct claim *claim = find_claim(peers, instance);
-	bool is_kept;
+	bool is_kept, was_told;
 
 	if (claim == NULL) {
 		if (HASH_COUNT(peers->claims) >= peers->config.claims_max ||
@@ -118,7 +143,11 @@ bool peers_seen(struct peers *peers, const char *instance, struct peers_where wh
 		claim = claim_new(instance, ++peers->next_id);
 		HASH_ADD_STR(peers->claims, instance, claim);
 	}
+	was_told = sightings_is_told(&claim->sightings, where);
 	is_kept = sightings_seen(&claim->sightings, where);
+	if (is_kept && !was_told) {
+		census_add(&peers->census, where);
+	}
 	peer_act(&peers->world, claim, liveness_seen(&claim->liveness));
 	if (claim->peer != NULL) {
 		settle(peers, peer_entry_of(claim->peer), now_ms);
@@ -147,7 +176,7 @@ void peers_gone(struct peers *peers, const char *instance, struct peers_where wh
 		return;
 	}
 	was_heard = sightings_is_seen(&claim->sightings, where);
-	is_last = sightings_gone(&claim->sightings, where, claim_address_len(claim));
+	is_last = leave(peers, claim, where);
 	if (claim->peer == NULL) {
 		if (is_last) {
 			drop_claim(peers, claim);
@@ -207,11 +236,13 @@ struct resolution {
 };
 
 // Return: whether there is a new address.
-static bool take(struct claim *claim, const struct resolution *found, const uint8_t *hold,
-		 uint64_t now_ms)
+static bool take(struct peers *peers, struct claim *claim, const struct resolution *found,
+		 const uint8_t *hold, uint64_t now_ms)
 {
 	claim->fresh_s = (uint32_t)(now_ms / 1000);
+	peers->n_clustered -= claim_cluster(claim).n > 0 ? 1 : 0;
 	claim_set_service(claim, found->port, &found->service);
+	peers->n_clustered += claim_cluster(claim).n > 0 ? 1 : 0;
 	return sightings_resolved(&claim->sightings, found->where, found->addresses,
 				  found->n_addresses, claim_address_len(claim), hold);
 }
@@ -230,10 +261,10 @@ static bool renew(struct peers *peers, struct claim *claim, const struct resolut
 	peer_addresses(&peers->world, peer_entry_of(claim->peer), claim, &addresses);
 	if (!claim->is_shown || addresses.n == 0 ||
 	    !sightings_is_first_rate(&claim->sightings, addresses.best[0].bytes, addresses.len)) {
-		return take(claim, found, NULL, now_ms);
+		return take(peers, claim, found, NULL, now_ms);
 	}
 	memcpy(hold, addresses.best[0].bytes, addresses.len);
-	is_new = take(claim, found, hold, now_ms);
+	is_new = take(peers, claim, found, hold, now_ms);
 	if (sightings_has_held(&claim->sightings)) {
 		peer_act(&peers->world, claim, liveness_doubted(&claim->liveness, false));
 	}
@@ -251,7 +282,7 @@ static const char *join(struct peers *peers, struct claim *claim, const struct r
 	if (entry == NULL) {
 		return "there are too many peers";
 	}
-	take(claim, found, NULL, now_ms);
+	take(peers, claim, found, NULL, now_ms);
 	problem = contest_make_room(entry->claims, claim, &victim);
 	if (problem != NULL) {
 		return problem; // so the peer has others
@@ -302,7 +333,7 @@ static const char *update(struct peers *peers, struct claim *claim, const struct
 				claim_family(claim) != ep_carrier_family(found->service.carrier))) {
 		peer_hide(&peers->world, claim);
 	}
-	take(claim, found, NULL, now_ms);
+	take(peers, claim, found, NULL, now_ms);
 	claim->is_newcomer |= !is_continued;
 	if (is_moved) {
 		claim->id = ++peers->next_id;
@@ -340,7 +371,7 @@ const char *peers_resolved(struct peers *peers, const char *instance, struct pee
 	if (problem == NULL) {
 		problem = join(peers, claim, &found, now_ms);
 	}
-	if (problem != NULL && sightings_gone(&claim->sightings, where, claim_address_len(claim))) {
+	if (problem != NULL && leave(peers, claim, where)) {
 		drop_claim(peers, claim);
 	}
 	return problem;
@@ -376,6 +407,7 @@ void peers_outage(struct peers *peers, uint64_t now_ms)
 			drop_claim(peers, claim);
 			continue;
 		}
+		uncount(peers, claim);
 		sightings_gone_everywhere(&claim->sightings);
 		liveness_outage(&claim->liveness);
 		schedule_update(&peers->world.schedule, claim);
@@ -620,4 +652,14 @@ uint32_t peers_unheard(const struct peers *peers)
 		n += claim->liveness.is_advertised ? 0 : 1;
 	}
 	return n;
+}
+
+uint32_t peers_fullest(const struct peers *peers, struct peers_where *where)
+{
+	return census_fullest(&peers->census, where);
+}
+
+uint32_t peers_clustered(const struct peers *peers)
+{
+	return peers->n_clustered;
 }

@@ -192,3 +192,9 @@ uint32_t peers_count(const struct peers *peers);
 uint32_t peers_instances(const struct peers *peers);
 // Of these, the ones that are not in Avahi's cache, and known to live otherwise. Walks over all.
 uint32_t peers_unheard(const struct peers *peers);
+/*
+ * peers_fullest(): the place where most instances are heard, cut off or not; none if the number is
+ * 0. Return: how many. peers_clustered(): how many of all instances are of a cluster.
+ */
+uint32_t peers_fullest(const struct peers *peers, struct peers_where *where);
+uint32_t peers_clustered(const struct peers *peers);

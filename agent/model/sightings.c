@@ -33,6 +33,11 @@ static bool has_address(const struct sighting *sighting, const uint8_t *bytes, u
 	return sighting->len == len && memcmp(sighting->bytes, bytes, len) == 0;
 }
 
+static bool is_told(const struct sighting *sighting)
+{
+	return !sighting->is_stale;
+}
+
 static bool is_heard(const struct sighting *sighting)
 {
 	return !sighting->is_stale && !sighting->is_cut;
@@ -98,22 +103,43 @@ bool sightings_is_seen(const struct sightings *sightings, struct peers_where whe
 	return false;
 }
 
-bool sightings_next(const struct sightings *sightings, uint8_t *at, struct peers_where *where)
+bool sightings_is_told(const struct sightings *sightings, struct peers_where where)
+{
+	for (uint8_t i = 0; i < sightings->n; i++) {
+		if (is_at(&sightings->all[i], where) && is_told(&sightings->all[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool next_place(const struct sightings *sightings, bool (*counts)(const struct sighting *),
+		       uint8_t *at, struct peers_where *where)
 {
 	while (*at < sightings->n) {
 		const struct sighting *sighting = &sightings->all[(*at)++];
-		bool is_first = is_heard(sighting);
+		bool is_first = counts(sighting);
 
 		*where = (struct peers_where){sighting->ifindex, sighting->family};
 		for (uint8_t i = 0; i + 1 < *at; i++) { // it may have several addresses there
 			is_first &=
-				!is_heard(&sightings->all[i]) || !is_at(&sightings->all[i], *where);
+				!counts(&sightings->all[i]) || !is_at(&sightings->all[i], *where);
 		}
 		if (is_first) {
 			return true;
 		}
 	}
 	return false;
+}
+
+bool sightings_next(const struct sightings *sightings, uint8_t *at, struct peers_where *where)
+{
+	return next_place(sightings, is_heard, at, where);
+}
+
+bool sightings_next_told(const struct sightings *sightings, uint8_t *at, struct peers_where *where)
+{
+	return next_place(sightings, is_told, at, where);
 }
 
 bool sightings_is_fresh(const struct sightings *sightings, uint8_t len)

@@ -48,6 +48,10 @@ bool sightings_gone(struct sightings *sightings, struct peers_where where, uint8
 void sightings_gone_everywhere(struct sightings *sightings);
 bool sightings_is_seen(const struct sightings *sightings, struct peers_where where);
 
+// sightings_is_told(): Avahi has said so, be our link there cut or not. The next such place.
+bool sightings_is_told(const struct sightings *sightings, struct peers_where where);
+bool sightings_next_told(const struct sightings *sightings, uint8_t *at, struct peers_where *where);
+
 /*
  * Our link lost its carrier, or has it back. Heard elsewhere, too, the addresses there are the last
  * choice from then on, until one has answered or is heard anew. Return: has that changed anything?

@@ -91,6 +91,61 @@ def test_a_flood_of_services_is_a_problem_but_what_is_there_already_is_none(plac
     assert daemon.output().count("problem=flood") == 1
 
 
+def see_many(life, numbers, **keys):
+    for number in numbers:
+        node = Node(f"n{number}@many.home", **keys)
+        node.instance = f"n{number}~many"
+        life.see(node)
+
+
+def test_more_services_than_avahi_may_keep_are_a_problem_with_a_cure(place):
+    daemon, life = place.lan()
+    client = daemon.client()
+
+    def problem_of(number):
+        wait_until(lambda: client.status()["peers"] == str(number), f"{number} nodes")
+        return client.status()["problem_cache"]
+
+    client.register(b"alice@a.home")  # ours is in the cache, too: 3 records each, of 4096, an eighth for others
+    for number in range(1193):
+        life.say("seen", f"n{number}~many", 2, 6)  # has a cache of its own
+    see_many(life, range(1193))
+    assert problem_of(1193) == ""
+    see_many(life, range(1193, 1400))
+    problem = problem_of(1400)
+    assert "1401 nodes are known on eth2" in problem
+    for words in ("cache-entries-max", "/etc/avahi/avahi-daemon.conf", "every host", "--avahi-cache-entries"):
+        assert words in problem
+    for number in range(1022, 1400):
+        life.say("gone", f"n{number}~many", 2, 4)
+        life.say("gone", f"n{number}~many", 2, 6)
+    wait_until(lambda: client.status()["problem_cache"] == "", "room")
+    log = daemon.output()
+    assert log.count("problem=cache") == 2 and log.count("That is over.") == 1
+    assert "nodes are known on eth2" in log
+
+
+def test_nodes_of_a_cluster_take_more_of_avahis_cache(place):
+    daemon, life = place.lan()
+    client = daemon.client()
+    see_many(life, range(895), c="blue")
+    wait_until(lambda: client.status()["peers"] == "895", "nodes")
+    assert client.status()["problem_cache"] == ""
+    see_many(life, [895], c="blue")
+    wait_until(lambda: client.status()["problem_cache"] != "", "the warning")
+    life.say("lost")
+    wait_until(lambda: client.status()["problem_cache"] == "", "the end of that")
+
+
+def test_who_has_given_avahi_more_room_says_so(place):
+    daemon, life = place.lan("--avahi-cache-entries", "16384")
+    client = daemon.client()
+    see_many(life, range(1400))
+    wait_until(lambda: client.status()["peers"] == "1400", "nodes")
+    assert client.status()["problem_cache"] == ""
+    assert place.daemon("--avahi-cache-entries", "99").end() == 2
+
+
 def test_both_families_of_a_node_are_one_node(place):
     daemon, life = place.lan()
     client, watch = daemon.client(), daemon.client().watch()

@@ -320,11 +320,12 @@ class Lab:
             host.start_avahi()
         return host
 
-    def hosts(self, *names):
-        """Add several hosts with bus and Avahi; their Avahis start side by side."""
+    def hosts(self, *names, **avahi):
+        """Add several hosts with bus and Avahi, whose configuration may differ (see Host.start_avahi); their
+        Avahis start side by side."""
         added = [self.host(name, avahi=False) for name in names]
         for host in added:
-            host.start_avahi(wait=False)
+            host.start_avahi(wait=False, **avahi)
         for host in added:
             host.wait_for_avahi()
         return added

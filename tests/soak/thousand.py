@@ -32,9 +32,9 @@ def held(memory):
 class Crowd:
     """Hosts with agents, watches on them, and nodes on the first of them."""
 
-    def __init__(self, lab, hosts, bearers, nodes, options=()):
+    def __init__(self, lab, hosts, bearers, nodes, options=(), **avahi):
         self.lab = lab
-        self.hosts = lab.hosts(*(f"h{n}" for n in range(hosts)))
+        self.hosts = lab.hosts(*(f"h{n}" for n in range(hosts)), server=avahi)
         self.bearers = self.hosts[:bearers]
         self.nodes = nodes
         with ThreadPoolExecutor(4) as pool:
@@ -60,12 +60,17 @@ class Crowd:
         say(f"  CPU seconds a host: {spent(cpu, self.processes.cpu())}; {machine}")
         return when
 
-    def appear(self, timeout):
-        """All nodes are registered, at once on all hosts. Return: whether all were seen by all."""
+    def appear(self, timeout, pause=0.0):
+        """All nodes are registered, on one host after the other. Return: whether all were seen by all."""
         total = self.nodes * len(self.bearers)
         pool = ThreadPoolExecutor(len(self.bearers))
         began = time.monotonic()
-        listeners = [pool.submit(host.start_listeners, "crowd", self.nodes) for host in self.bearers]
+
+        def start(host, at):
+            time.sleep(max(0.0, began + at - time.monotonic()))
+            host.start_listeners("crowd", self.nodes)
+
+        listeners = [pool.submit(start, host, n * pause) for n, host in enumerate(self.bearers)]
         when = self.measure("all see all", self.views.have(total), timeout)
         pool.shutdown()
         for listener in listeners:
@@ -93,7 +98,7 @@ class Crowd:
         statuses = [host.status() for host in self.hosts]
         say(f"  {seconds:.0f} s later: TTL {sorted({status['ttl_s'] for status in statuses})}; private kB, the most: "
             f"{held(self.processes.memory())}")  # fmt: skip
-        for key in ("instances_unheard", "instances_dropped", "downs_silent", "downs_refused", "downs_withdrawn"):
+        for key in ("backend_state", "discovery_restarts", "instances_unheard", "instances_dropped", "downs_silent", "downs_refused", "downs_withdrawn"):
             say(f"  {key} {[status[key] for status in statuses]}")
         say(f"downs of nodes that live: {len(self.downs())}")
         return not self.downs()
@@ -133,9 +138,9 @@ class Crowd:
 def run(hosts, bearers, nodes, args):
     say(f"--- {bearers * nodes} nodes on {bearers} of {hosts} hosts")
     with Lab() as lab:
-        crowd = Crowd(lab, hosts, bearers, nodes)
+        crowd = Crowd(lab, hosts, bearers, nodes, **({"use-ipv6": "no"} if args.ipv4 else {}))
         with crowd.views:
-            is_well = crowd.appear(args.timeout) and crowd.stay(args.stay)
+            is_well = crowd.appear(args.timeout, args.pause) and crowd.stay(args.stay)
             if args.cut:
                 is_well &= crowd.lose_power(LOST_POWER_WITHIN)
             return crowd.vanish(args.timeout) and is_well
@@ -146,6 +151,8 @@ def main():
     parser.add_argument("--hosts", type=int, default=20)
     parser.add_argument("--nodes", type=int, default=1000, help="in all, over all hosts")
     parser.add_argument("--on-one", type=int, default=500, help="then, on one host of three")
+    parser.add_argument("--pause", type=float, default=0, help="seconds from one host's registrations to the next's")
+    parser.add_argument("--ipv4", action="store_true", help="Avahi speaks IPv4 only: half the load of this machine")
     parser.add_argument("--stay", type=float, default=60, help="seconds in which nothing happens")
     parser.add_argument("--timeout", type=float, default=120, help="seconds for all to be seen, or gone")
     parser.add_argument("--cut", action="store_true", help="at the end one host loses its power")

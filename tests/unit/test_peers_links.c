@@ -67,6 +67,42 @@ static void peers_that_left_meanwhile_stay_down(void **state)
 	}
 }
 
+// A link of ours that is cut takes nothing from Avahi's cache.
+static void peers_are_counted_where_avahi_has_them(void **state)
+{
+	static const struct ad bob = {.instance = "B", .node = "bob@b", .cluster = "blue"};
+	struct peers_where where = {0};
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	hear(&w, &alice, ETH6, "fe80::1");
+	hear(&w, &bob, ETH6, "fe80::2");
+	see(&w, "B", ETH6);
+	see(&w, "C", WLAN4); // never resolved
+	assert_int_equal(peers_fullest(w.peers, &where), 2);
+	assert_int_equal(where.ifindex, ETH);
+	assert_int_equal(where.family, EP_FAMILY_INET6);
+	assert_int_equal(peers_clustered(w.peers), 1);
+	cut(&w, ETH);
+	assert_int_equal(peers_fullest(w.peers, &where), 2);
+	lose(&w, "B", ETH6);
+	lose(&w, "B", ETH6);
+	assert_int_equal(peers_fullest(w.peers, &where), 1);
+	mend(&w, ETH);
+	lose(&w, "A", ETH4);
+	lose(&w, "A", ETH6);
+	lose(&w, "C", WLAN4);
+	assert_int_equal(peers_fullest(w.peers, &where), 0);
+	see(&w, "A", ETH4);
+	assert_int_equal(peers_fullest(w.peers, &where), 1);
+	peers_outage(w.peers, w.now_ms);
+	assert_int_equal(peers_fullest(w.peers, &where), 0);
+	w.log[0] = '\0';
+	end(&w);
+}
+
 static void peers_heard_on_another_link_stay_up(void **state)
 {
 	struct world w;
@@ -259,6 +295,7 @@ int main(void)
 		cmocka_unit_test(
 			peers_are_down_at_once_when_their_link_is_cut_and_up_when_they_answer),
 		cmocka_unit_test(peers_that_left_meanwhile_stay_down),
+		cmocka_unit_test(peers_are_counted_where_avahi_has_them),
 		cmocka_unit_test(peers_heard_on_another_link_stay_up),
 		cmocka_unit_test(
 			peers_gone_on_the_other_link_are_verified_and_kept_as_long_as_avahi_has_them),

@@ -5,6 +5,7 @@
  * Anything may be heard in any order, from anybody, and answers come late. After each step of a
  * long random story the peers are held to what must always be true.
  */
+#include "model/census.h"
 #include "model/peer.h"
 
 #include <utlist.h>
@@ -206,6 +207,29 @@ static void check_entry(const struct storm *storm, const struct peer_entry *entr
 	}
 }
 
+// Those of the peers are counted, with those that are not resolved.
+static void check_census(const struct storm *storm)
+{
+	const struct order_link *link = peers_order(storm->peers)->first;
+	struct census census = {0};
+	struct peers_where where;
+	const struct claim *claim;
+	uint32_t n_clustered = 0;
+
+	for (; link != NULL; link = link->next) {
+		LL_FOREACH (((const struct peer_entry *)(const void *)link)->claims, claim) {
+			uint8_t at = 0;
+
+			while (sightings_next_told(&claim->sightings, &at, &where)) {
+				census_add(&census, where);
+			}
+			n_clustered += claim_cluster(claim).n > 0 ? 1 : 0;
+		}
+	}
+	assert_true(peers_fullest(storm->peers, &where) >= census_fullest(&census, &where));
+	assert_int_equal(peers_clustered(storm->peers), n_clustered);
+}
+
 static void check(const struct storm *storm)
 {
 	const struct order_link *link = peers_order(storm->peers)->first;
@@ -215,6 +239,7 @@ static void check(const struct storm *storm)
 		check_entry(storm, (const struct peer_entry *)(const void *)link);
 		n++;
 	}
+	check_census(storm);
 	assert_int_equal(n, peers_count(storm->peers));
 	assert_true(n <= storm->config.peers_max);
 	assert_true(peers_instances(storm->peers) <= storm->config.claims_max);
@@ -404,6 +429,8 @@ static void calm_down(struct storm *storm)
 	assert_int_equal(peers_instances(storm->peers), 0);
 	assert_int_equal(peers_count(storm->peers), 0);
 	assert_true(peers_deadline_ms(storm->peers) == LIVENESS_NEVER);
+	assert_int_equal(peers_fullest(storm->peers, &(struct peers_where){0}), 0);
+	assert_int_equal(peers_clustered(storm->peers), 0);
 	assert_int_equal(storm->n_up, storm->n_down);
 }
 
