@@ -37,7 +37,7 @@ static struct advert **queue_of(struct agent *agent, const struct advert *advert
 
 static void mark(struct agent *agent, struct advert *advert)
 {
-	if (!advert->is_dirty && agent->link != NULL) {
+	if (!advert->is_dirty) {
 		advert->is_dirty = true;
 		DL_APPEND2(*queue_of(agent, advert), advert, prev_dirty, next_dirty);
 		link_wake(agent->link);
@@ -329,6 +329,9 @@ void adverts_update(struct agent *agent, struct local *local)
 	bool is_wanted = is_for_the_lan(local->node, REGISTRY_INET) ||
 			 is_for_the_lan(local->node, REGISTRY_INET6);
 
+	if (agent->link == NULL) {
+		return; // there is no network
+	}
 	if (is_wanted && !is_advertised(local) && !make_room(agent, user_of(local))) {
 		start_waiting(agent, local);
 		return;

@@ -81,7 +81,7 @@ void report_send(struct agent *agent, struct session *session, uint32_t id)
 	}
 	add(&report, "nodes=%u", registry_count(agent->registry));
 	add(&report, "nodes_max=%d", AGENT_NODES_MAX);
-	add(&report, "advertised=%u", agent->link != NULL ? agent->adverts.n_nodes : 0);
+	add(&report, "advertised=%u", agent->adverts.n_nodes);
 	add(&report, "advertised_max=%d", AGENT_ADVERTS_MAX);
 	add(&report, "not_advertised=%u", agent->adverts.n_waiting);
 	add(&report, "ttl_s=%u", agent->adverts.ttl_s);

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: 2026 The epmdns authors
+"""Many nodes come at once on all hosts, and go at once. (A thousand: tests/soak/thousand.py.)"""
+
+import time
+
+from lab import wait_until
+
+EACH = 40
+SEEN_WITHIN = 20.0  # seconds; two on an idle machine
+GONE_WITHIN = 20.0
+
+
+def test_many_nodes_are_soon_seen_by_all_and_soon_gone(a, b, c, report):
+    hosts = (a, b, c)
+    for host in hosts:
+        host.start_agent()
+    watches = [host.watch() for host in hosts]
+    began = time.monotonic()
+    names = [name for host in hosts for name in host.start_listeners("many", EACH)]
+    registered = time.monotonic()
+    for host in hosts:
+        host.wait_for_nodes(*names, timeout=SEEN_WITHIN)
+    seen = time.monotonic()
+    assert [watch.seen("down") for watch in watches] == [[], [], []]
+    statuses = [host.status() for host in hosts]
+    assert [status["advertised"] for status in statuses] == [EACH] * 3
+    assert [status["problem_cache"] for status in statuses] == [None] * 3
+    for host in hosts:
+        for process in host.processes:
+            if process.name.endswith(": nodes") and process.alive:
+                process.kill()
+    killed = time.monotonic()
+    for host in hosts:
+        wait_until(lambda: host.nodes() == {}, GONE_WITHIN, f"all to be gone on {host.name}")
+    report(
+        nodes=len(names),
+        registered_s=f"{registered - began:.2f}",
+        seen_by_all_s=f"{seen - registered:.2f}",
+        gone_s=f"{time.monotonic() - killed:.2f}",
+    )
