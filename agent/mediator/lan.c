@@ -102,10 +102,11 @@ const struct peers_ops lan_peers_ops = {
 
 void lan_ask(struct agent *agent)
 {
+	uint32_t n = peers_instances(agent->peers) + agent->adverts.n_instances;
 	uint64_t now_ms = clock_now_ms();
 
 	if (agent->link == NULL || !agent->lan.is_browsing ||
-	    (agent->lan.asked_ms != 0 && now_ms - agent->lan.asked_ms < AGENT_ASK_EVERY_MS)) {
+	    (agent->lan.asked_ms != 0 && now_ms - agent->lan.asked_ms < agent_ask_every_ms(n))) {
 		return;
 	}
 	agent->lan.asked_ms = now_ms;

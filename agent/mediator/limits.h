@@ -10,6 +10,8 @@
  */
 #pragma once
 
+#include <stdint.h>
+
 #define AGENT_SESSIONS_MAX 20480 // of which one user may have half
 #define AGENT_DESCRIPTORS 192    // kept for all but sessions
 #define AGENT_NODES_MAX 20480
@@ -63,8 +65,18 @@
 #define AGENT_GRACE_MS 2000      // after start: registered nodes come back in this time
 #define AGENT_MISS_MS 2000       // a name that was not found is not waited for again
 #define AGENT_MISS_AFTER_MS 200  // by then the network has answered, or will not
-#define AGENT_ASK_EVERY_MS 10000 // between two questions to all of the network
+#define AGENT_ASK_EVERY_MS 10000 // between two questions to all of the network, of few instances
 
 #define AGENT_TTL_MIN_S 15 // up to 50 instances on the LAN …
 #define AGENT_TTL_MAX_S 120
 #define AGENT_TTL_PER_INSTANCE_MS 300 // … then this much for each
+
+/*
+ * How long after a question to all of the network the next one may be asked. All instances answer
+ * to all, and Avahi compares each answer with each instance, on every host: of 300 that takes it
+ * half a second, of 1 000 several.
+ */
+static inline uint64_t agent_ask_every_ms(uint32_t instances)
+{
+	return AGENT_ASK_EVERY_MS + (uint64_t)instances * instances / 10;
+}

@@ -135,6 +135,28 @@ class Crowd:
         return when is not None
 
 
+def overflow(nodes, entries, args):
+    """More nodes than Avahi's cache takes, on four hosts, of which one has none of its own; then, with another
+    setting of that, as many. Return: whether the agents warned of the first, and all were seen with the second."""
+    is_well = True
+    for server, options in ({}, ()), ({"cache-entries-max": str(entries)}, ("--avahi-cache-entries", entries)):
+        say(f"--- {nodes} nodes on 3 of 4 hosts, Avahi with {server or 'its defaults'}")
+        with Lab() as lab:
+            server["use-ipv6"] = "no"
+            crowd = Crowd(lab, 4, 3, nodes // 3, options, **server)
+            with crowd.views:
+                are_seen = crowd.appear(args.timeout, pause=10)
+                say(f"  the views have {crowd.views.counts()}")
+                for host in crowd.hosts:
+                    status = host.status()
+                    say(f"  {host.name}: problem_cache {status['problem_cache']}")
+                    is_well &= (status["problem_cache"] is None) == bool(options)
+                    is_well &= ("problem=cache" not in host.agents[-1].output) == bool(options)
+                say(f"  downs of nodes that live: {len(crowd.downs())}")
+                is_well &= are_seen == bool(options) and not crowd.downs()
+    return is_well
+
+
 def run(hosts, bearers, nodes, args):
     say(f"--- {bearers * nodes} nodes on {bearers} of {hosts} hosts")
     with Lab() as lab:
@@ -151,6 +173,8 @@ def main():
     parser.add_argument("--hosts", type=int, default=20)
     parser.add_argument("--nodes", type=int, default=1000, help="in all, over all hosts")
     parser.add_argument("--on-one", type=int, default=500, help="then, on one host of three")
+    parser.add_argument("--overflow", type=int, default=1500, help="then, more than Avahi's cache takes")
+    parser.add_argument("--cache-entries", type=int, default=16384, help="what that is then set to")
     parser.add_argument("--pause", type=float, default=0, help="seconds from one host's registrations to the next's")
     parser.add_argument("--ipv4", action="store_true", help="Avahi speaks IPv4 only: half the load of this machine")
     parser.add_argument("--stay", type=float, default=60, help="seconds in which nothing happens")
@@ -162,6 +186,8 @@ def main():
         outcomes.append(run(args.hosts, args.hosts, args.nodes // args.hosts, args))
     if args.on_one > 0:
         outcomes.append(run(3, 1, args.on_one, args))
+    if args.overflow > 0:
+        outcomes.append(overflow(args.overflow, args.cache_entries, args))
     return 0 if all(outcomes) else 1
 
 

@@ -138,12 +138,23 @@ static void agent_forgets_lookups_that_are_cancelled_or_whose_client_is_gone(voi
 	story_free(story);
 }
 
+// What all instances answer costs each host the square of their number.
+static void agent_asks_large_networks_more_seldom(void **state)
+{
+	(void)state;
+	assert_int_equal(agent_ask_every_ms(0), AGENT_ASK_EVERY_MS);
+	assert_in_range(agent_ask_every_ms(50), AGENT_ASK_EVERY_MS, AGENT_ASK_EVERY_MS * 11 / 10);
+	assert_int_equal(agent_ask_every_ms(1000), AGENT_ASK_EVERY_MS + 100000);
+	assert_true(agent_ask_every_ms(AGENT_CLAIMS_MAX * 100) < 1000ULL * 1000 * 1000 * 1000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(agent_finds_a_registered_node_where_it_listens),
 		cmocka_unit_test(agent_waits_after_its_start_for_nodes_that_come_back),
 		cmocka_unit_test(agent_waits_no_longer_than_the_client_and_then_waits_for_the_next),
+		cmocka_unit_test(agent_asks_large_networks_more_seldom),
 		cmocka_unit_test(agent_forgets_lookups_that_are_cancelled_or_whose_client_is_gone),
 	};
 
