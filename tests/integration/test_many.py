@@ -7,8 +7,8 @@ import time
 from lab import wait_until
 
 EACH = 40
-SEEN_WITHIN = 20.0  # seconds; two on an idle machine
-GONE_WITHIN = 20.0
+SEEN_WITHIN = 40.0  # seconds; two on an idle machine
+GONE_WITHIN = 40.0
 
 
 def test_many_nodes_are_soon_seen_by_all_and_soon_gone(a, b, c, report):
