@@ -135,25 +135,24 @@ class Crowd:
         return when is not None
 
 
-def overflow(nodes, entries, args):
-    """More nodes than Avahi's cache takes, on four hosts, of which one has none of its own; then, with another
-    setting of that, as many. Return: whether the agents warned of the first, and all were seen with the second."""
+def overflow(nodes, few, many, args):
+    """More nodes than Avahi's cache of few entries takes, on four hosts, of which one has none of its own; then as
+    many with many entries. Return: whether the agents warned of the first, and all were seen with the second."""
     is_well = True
-    for server, options in ({}, ()), ({"cache-entries-max": str(entries)}, ("--avahi-cache-entries", entries)):
-        say(f"--- {nodes} nodes on 3 of 4 hosts, Avahi with {server or 'its defaults'}")
+    for entries, is_enough in (few, False), (many, True):
+        say(f"--- {nodes} nodes on 3 of 4 hosts, Avahi with cache-entries-max {entries}")
         with Lab() as lab:
-            server["use-ipv6"] = "no"
-            crowd = Crowd(lab, 4, 3, nodes // 3, options, **server)
+            server = {"cache-entries-max": str(entries), "use-ipv6": "no"}
+            crowd = Crowd(lab, 4, 3, nodes // 3, ("--avahi-cache-entries", entries), **server)
             with crowd.views:
-                are_seen = crowd.appear(args.timeout, pause=10)
-                say(f"  the views have {crowd.views.counts()}")
+                are_seen = crowd.appear(args.timeout, args.pause)
+                say(f"  the views have {crowd.views.counts()}; downs of nodes that live: {len(crowd.downs())}")
                 for host in crowd.hosts:
-                    status = host.status()
-                    say(f"  {host.name}: problem_cache {status['problem_cache']}")
-                    is_well &= (status["problem_cache"] is None) == bool(options)
-                    is_well &= ("problem=cache" not in host.agents[-1].output) == bool(options)
-                say(f"  downs of nodes that live: {len(crowd.downs())}")
-                is_well &= are_seen == bool(options) and not crowd.downs()
+                    problem = host.status()["problem_cache"]
+                    say(f"  {host.name}: problem_cache {problem}")
+                    is_well &= (problem is None) == is_enough
+                    is_well &= ("problem=cache" not in host.agents[-1].output) == is_enough
+                is_well &= are_seen == is_enough and not crowd.downs()
     return is_well
 
 
@@ -174,7 +173,8 @@ def main():
     parser.add_argument("--nodes", type=int, default=1000, help="in all, over all hosts")
     parser.add_argument("--on-one", type=int, default=500, help="then, on one host of three")
     parser.add_argument("--overflow", type=int, default=1500, help="then, more than Avahi's cache takes")
-    parser.add_argument("--cache-entries", type=int, default=16384, help="what that is then set to")
+    parser.add_argument("--cache-entries", type=int, nargs=2, default=[4096, 16384],
+                        help="what that takes: Avahi's default, and the cure")  # fmt: skip
     parser.add_argument("--pause", type=float, default=0, help="seconds from one host's registrations to the next's")
     parser.add_argument("--ipv4", action="store_true", help="Avahi speaks IPv4 only: half the load of this machine")
     parser.add_argument("--stay", type=float, default=60, help="seconds in which nothing happens")
@@ -187,7 +187,7 @@ def main():
     if args.on_one > 0:
         outcomes.append(run(3, 1, args.on_one, args))
     if args.overflow > 0:
-        outcomes.append(overflow(args.overflow, args.cache_entries, args))
+        outcomes.append(overflow(args.overflow, *args.cache_entries, args))
     return 0 if all(outcomes) else 1
 
 
