@@ -28,3 +28,10 @@ uint64_t hash_bytes(const void *p, size_t n);
 	} while (0)
 
 #include <uthash.h> // IWYU pragma: export
+
+/*
+ * A table doubles when one of its chains gets this long. By default it is 10, which makes two names
+ * a bucket: each one on the way costs two cache misses in a large table.
+ */
+#undef HASH_BKT_CAPACITY_THRESH
+#define HASH_BKT_CAPACITY_THRESH 8U
