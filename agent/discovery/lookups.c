@@ -29,7 +29,7 @@ static struct lookup **list_of(struct lookups *all, const struct lookup *one)
 {
 	switch (one->state) {
 	case LOOKUP_QUEUED:
-		return &all->queue;
+		return one->ref.family == EP_FAMILY_INET6 ? &all->spare : &all->queue;
 	case LOOKUP_IN_FLIGHT:
 		return &all->flying;
 	case LOOKUP_WAITING:
@@ -67,6 +67,7 @@ static void move(struct lookups *all, struct lookup *one, enum lookup_state stat
 bool lookups_add(struct lookups *all, const struct link_ref *ref, bool is_seen)
 {
 	struct lookup *one = lookups_find(all, ref);
+	struct lookup **list;
 
 	if (one != NULL) {
 		one->is_seen = one->is_seen || is_seen;
@@ -82,7 +83,8 @@ bool lookups_add(struct lookups *all, const struct link_ref *ref, bool is_seen)
 	one->ref = *ref;
 	one->is_seen = is_seen;
 	HASH_ADD(hh, all->by_ref, ref, sizeof(one->ref), one);
-	DL_APPEND(all->queue, one);
+	list = list_of(all, one);
+	DL_APPEND(*list, one);
 	all->n++;
 	return true;
 }
@@ -105,17 +107,32 @@ static struct lookup *first_due(const struct lookups *all, uint64_t now_ms)
 	return NULL;
 }
 
-static bool has_room_again(const struct lookups *all)
+static struct lookup *first_queued(const struct lookups *all)
 {
-	return all->n_flying < LOOKUPS_IN_FLIGHT_MAX && all->n_flying_again < LOOKUPS_AGAIN_MAX;
+	return all->queue != NULL ? all->queue : all->spare;
+}
+
+static bool is_full(const struct lookups *all)
+{
+	return all->n_flying >= LOOKUPS_IN_FLIGHT_MAX;
+}
+
+static bool is_full_again(const struct lookups *all)
+{
+	return is_full(all) || all->n_flying_again >= LOOKUPS_AGAIN_MAX;
 }
 
 static struct lookup *first_ready(const struct lookups *all, uint64_t now_ms)
 {
-	if (all->queue != NULL) {
-		return all->n_flying < LOOKUPS_IN_FLIGHT_MAX ? all->queue : NULL;
+	struct lookup *one = first_queued(all);
+
+	if (now_ms < all->pause_until_ms) {
+		return NULL;
 	}
-	return has_room_again(all) ? first_due(all, now_ms) : NULL;
+	if (one != NULL) {
+		return is_full(all) ? NULL : one;
+	}
+	return is_full_again(all) ? NULL : first_due(all, now_ms);
 }
 
 struct lookup *lookups_start(struct lookups *all, uint64_t now_ms)
@@ -127,6 +144,26 @@ struct lookup *lookups_start(struct lookups *all, uint64_t now_ms)
 		one->at_ms = now_ms;
 	}
 	return one;
+}
+
+void lookups_called(struct lookups *all, uint64_t took_ms, uint64_t now_ms)
+{
+	uint64_t pause_ms = took_ms * LOOKUPS_PAUSE;
+
+	all->pause_until_ms =
+		now_ms + (pause_ms < LOOKUPS_PAUSE_MAX_MS ? pause_ms : LOOKUPS_PAUSE_MAX_MS);
+}
+
+void lookups_suffices(struct lookups *all, const struct lookup *one)
+{
+	struct link_ref ref = one->ref;
+	struct lookup *other;
+
+	ref.family = ref.family == EP_FAMILY_INET6 ? EP_FAMILY_INET : EP_FAMILY_INET6;
+	other = lookups_find(all, &ref);
+	if (other != NULL && other->state == LOOKUP_QUEUED) {
+		lookups_remove(all, other);
+	}
 }
 
 void lookups_put_off(struct lookups *all, struct lookup *one, uint64_t now_ms)
@@ -159,7 +196,7 @@ void lookups_remove(struct lookups *all, struct lookup *one)
 // When the oldest in flight is overdue.
 static uint64_t overdue_ms(const struct lookups *all)
 {
-	bool is_in_a_hurry = all->queue != NULL && all->n_flying >= LOOKUPS_IN_FLIGHT_MAX;
+	bool is_in_a_hurry = is_full(all) && first_queued(all) != NULL;
 
 	if (all->flying == NULL) {
 		return UINT64_MAX;
@@ -172,18 +209,28 @@ struct lookup *lookups_overdue(const struct lookups *all, uint64_t now_ms)
 	return overdue_ms(all) <= now_ms ? all->flying : NULL;
 }
 
-int64_t lookups_wait_ms(const struct lookups *all, uint64_t now_ms)
+// When the next one may be started, if none of those in flight ends before.
+static uint64_t start_ms(const struct lookups *all)
 {
-	uint64_t at_ms = overdue_ms(all);
+	uint64_t at_ms = UINT64_MAX;
 
-	if (first_ready(all, now_ms) != NULL) {
-		return 0;
+	if (first_queued(all) != NULL) {
+		return is_full(all) ? UINT64_MAX : all->pause_until_ms;
 	}
-	for (size_t i = 0; i < LOOKUPS_BACKOFFS; i++) {
-		if (all->waiting[i] != NULL && all->queue == NULL && has_room_again(all) &&
-		    all->waiting[i]->at_ms < at_ms) {
+	for (size_t i = 0; i < LOOKUPS_BACKOFFS && !is_full_again(all); i++) {
+		if (all->waiting[i] != NULL && all->waiting[i]->at_ms < at_ms) {
 			at_ms = all->waiting[i]->at_ms;
 		}
+	}
+	return at_ms > all->pause_until_ms ? at_ms : all->pause_until_ms;
+}
+
+int64_t lookups_wait_ms(const struct lookups *all, uint64_t now_ms)
+{
+	uint64_t at_ms = start_ms(all);
+
+	if (overdue_ms(all) < at_ms) {
+		at_ms = overdue_ms(all);
 	}
 	if (at_ms == UINT64_MAX) {
 		return -1;

@@ -26,6 +26,12 @@
  */
 #define LOOKUPS_FLIGHT_MS 10000
 #define LOOKUPS_HURRY_MS 250
+/*
+ * On a large network Avahi has much to do, the more so while it is asked; then each call takes
+ * long. It is left alone for so many times as long as the last one took.
+ */
+#define LOOKUPS_PAUSE 4
+#define LOOKUPS_PAUSE_MAX_MS 1000
 
 enum lookup_state {
 	LOOKUP_QUEUED,
@@ -41,16 +47,18 @@ struct lookup {
 	uint8_t n_failed;
 	uint64_t at_ms;             // in flight: since when; waiting: until when
 	void *resolver, *collector; // the resolver's handles
-	struct lookup *prev, *next; // lookups::queue, ::flying or ::waiting[]
+	struct lookup *prev, *next; // lookups::queue, ::spare, ::flying or ::waiting[]
 	UT_hash_handle hh;          // lookups::by_ref
 };
 
 struct lookups {
 	struct lookup *by_ref;
-	struct lookup *queue;                     // in order of arrival
+	struct lookup *queue;                     // in order of arrival …
+	struct lookup *spare;                     // … and then these, see lookups_suffices()
 	struct lookup *flying;                    // the oldest first
 	struct lookup *waiting[LOOKUPS_BACKOFFS]; // by n_failed, and so each in order of time
 	size_t n, n_flying, n_flying_again;       // the last is part of the second
+	uint64_t pause_until_ms;
 };
 
 // lookups_ref(): a ref whose every byte is defined. Return: false when the instance is no label.
@@ -61,6 +69,13 @@ bool lookups_add(struct lookups *all, const struct link_ref *ref, bool is_seen);
 struct lookup *lookups_find(const struct lookups *all, const struct link_ref *ref);
 // lookups_start(): the next one to resolve, now in flight; NULL when none may be started.
 struct lookup *lookups_start(struct lookups *all, uint64_t now_ms);
+// lookups_called(): the call that starts it took so long.
+void lookups_called(struct lookups *all, uint64_t took_ms, uint64_t now_ms);
+/*
+ * lookups_suffices(): this one has shown all there is to know of its instance on that interface: it
+ * need not be resolved in the other family as well. Nearly all nodes are of IPv4, so IPv6 is last.
+ */
+void lookups_suffices(struct lookups *all, const struct lookup *one);
 // lookups_failed(): try again later, or forget it when it was asked for only once.
 void lookups_failed(struct lookups *all, struct lookup *one, uint64_t now_ms);
 // lookups_put_off(): it has made room for others; try again later in any case.

@@ -93,9 +93,12 @@ static void settle(struct resolver *resolver, struct lookup *lookup, const struc
 	struct collector *collector = lookup->collector;
 
 	front_send(resolver->front, msg);
-	if (!addresses_are_on_link(msg) && is_of_carrier(msg)) {
-		try_later(resolver, lookup);
-		return;
+	if (is_of_carrier(msg)) {
+		if (!addresses_are_on_link(msg)) {
+			try_later(resolver, lookup);
+			return;
+		}
+		lookups_suffices(&resolver->all, lookup);
 	}
 	lookups_remove(&resolver->all, lookup);
 	free_handles(resolver, handle, collector);
@@ -230,12 +233,16 @@ static void start(struct resolver *resolver, struct lookup *lookup)
 	AvahiClient *client = session_client(resolver->session);
 	AvahiProtocol protocol =
 		lookup->ref.family == EP_FAMILY_INET6 ? AVAHI_PROTO_INET6 : AVAHI_PROTO_INET;
+	uint64_t began_ms = clock_now_ms();
+	uint64_t ended_ms;
 
 	// By multicast, or a host of another domain in an SRV record would make Avahi ask unicast
 	// DNS.
 	lookup->resolver = avahi_service_resolver_new(
 		client, lookup->ref.ifindex, protocol, lookup->ref.instance, SERVICE_TYPE,
 		SERVICE_DOMAIN, protocol, AVAHI_LOOKUP_USE_MULTICAST, on_resolver, resolver);
+	ended_ms = clock_now_ms();
+	lookups_called(&resolver->all, ended_ms - began_ms, ended_ms);
 	if (lookup->resolver == NULL &&
 	    session_check(resolver->session, avahi_client_errno(client))) {
 		fail(resolver, lookup);

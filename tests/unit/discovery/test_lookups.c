@@ -99,6 +99,57 @@ static void lookups_fly_only_so_many_at_a_time(void **state)
 	lookups_fini(&all);
 }
 
+static void lookups_of_ipv6_are_last_and_not_needed_beside_ipv4(void **state)
+{
+	struct lookups all = {0};
+	struct link_ref six[2];
+	struct lookup *one;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		assert_true(lookups_ref(&six[i], i == 0 ? "a~1" : "b~1", 2, EP_FAMILY_INET6));
+		assert_true(lookups_add(&all, &six[i], true));
+	}
+	add(&all, "a~1", true);
+	one = start(&all, 0, "a~1");
+	assert_int_equal(one->ref.family, EP_FAMILY_INET);
+	lookups_suffices(&all, one);
+	lookups_remove(&all, one);
+	assert_null(lookups_find(&all, &six[0]));
+	assert_int_equal(lookups_wait_ms(&all, 0), 0);
+	one = start(&all, 0, "b~1"); // there is none of IPv4
+	assert_int_equal(one->ref.family, EP_FAMILY_INET6);
+	// One that has begun goes on.
+	add(&all, "b~1", true);
+	lookups_suffices(&all, start(&all, 0, "b~1"));
+	assert_ptr_equal(lookups_find(&all, &six[1]), one);
+	lookups_fini(&all);
+}
+
+static void lookups_pause_while_avahi_is_busy(void **state)
+{
+	struct lookups all = {0};
+	struct lookup *one;
+
+	(void)state;
+	add(&all, "a~1", true);
+	add(&all, "b~1", true);
+	add(&all, "c~1", true);
+	one = start(&all, 100, "a~1");
+	lookups_called(&all, 0, 100);
+	start(&all, 100, "b~1");
+	lookups_called(&all, 10, 110);
+	assert_null(lookups_start(&all, 110));
+	assert_int_equal(lookups_wait_ms(&all, 110), 10 * LOOKUPS_PAUSE);
+	// What has failed waits no longer than it has to anyway.
+	lookups_failed(&all, one, 110);
+	start(&all, 110 + 10 * LOOKUPS_PAUSE, "c~1");
+	lookups_called(&all, 2000, 2150);
+	assert_int_equal(lookups_wait_ms(&all, 2150), LOOKUPS_PAUSE_MAX_MS);
+	start(&all, 2150 + LOOKUPS_PAUSE_MAX_MS, "a~1");
+	lookups_fini(&all);
+}
+
 static void lookups_are_tried_ever_more_seldom_when_they_fail(void **state)
 {
 	static const uint64_t pauses_ms[] = {1500, 5000, 30000, 300000, 300000};
@@ -272,6 +323,8 @@ int main(void)
 		cmocka_unit_test(lookups_ref_takes_labels_only),
 		cmocka_unit_test(lookups_are_in_order_and_each_once),
 		cmocka_unit_test(lookups_fly_only_so_many_at_a_time),
+		cmocka_unit_test(lookups_of_ipv6_are_last_and_not_needed_beside_ipv4),
+		cmocka_unit_test(lookups_pause_while_avahi_is_busy),
 		cmocka_unit_test(lookups_are_tried_ever_more_seldom_when_they_fail),
 		cmocka_unit_test(lookups_are_forgotten_when_asked_for_and_failed),
 		cmocka_unit_test(lookups_take_the_earliest_of_those_that_failed),
