@@ -183,7 +183,8 @@ static bool may_be_sibling(const struct claim *claims, const struct claim *claim
 	return has_sibling;
 }
 
-static bool is_rival(const struct claim *claims, const struct claim *claim, uint32_t local_creation)
+bool contest_is_rival(const struct claim *claims, const struct claim *claim,
+		      uint32_t local_creation)
 {
 	if (!is_live(claim)) {
 		return false;
@@ -206,7 +207,7 @@ bool contest_is_conflicted(const struct claim *claims, uint32_t local_creation)
 			continue;
 		}
 		is_incumbent_answering |= !claim->is_newcomer;
-		is_rival_answering |= is_rival(claims, claim, local_creation);
+		is_rival_answering |= contest_is_rival(claims, claim, local_creation);
 	}
 	return is_incumbent_answering && is_rival_answering;
 }
@@ -219,7 +220,7 @@ static void challenge(struct claim *claims, uint32_t local_creation)
 	struct claim *claim;
 
 	LL_FOREACH (claims, claim) {
-		if (!is_rival(claims, claim, local_creation)) {
+		if (!contest_is_rival(claims, claim, local_creation)) {
 			continue;
 		}
 		if (claim->is_challenged) {

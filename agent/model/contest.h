@@ -32,6 +32,9 @@ const char *contest_make_room(struct claim *claims, const struct claim *more,
 void contest_decide(struct claim *claims, uint32_t local_creation);
 // contest_is_conflicted(): do two nodes that both answer claim the name?
 bool contest_is_conflicted(const struct claim *claims, uint32_t local_creation);
+// contest_is_rival(): of those, is this one that is not the holder's?
+bool contest_is_rival(const struct claim *claims, const struct claim *claim,
+		      uint32_t local_creation);
 // contest_restart(): forget what rivals have answered.
 void contest_restart(struct claim *claims);
 

@@ -213,12 +213,21 @@ unsigned liveness_tick(struct liveness *liveness, uint64_t now_ms)
 		lengthen_pause(liveness);
 		enter(liveness, LIVENESS_DOWN, now_ms + liveness->again_ms);
 		return probe(liveness, LIVENESS_CONNECT);
-	case LIVENESS_ALIVE:
+	case LIVENESS_ALIVE: // reminded
+		enter(liveness, LIVENESS_VERIFYING, LIVENESS_NEVER);
+		return probe(liveness, LIVENESS_CONNECT);
 	case LIVENESS_VERIFYING:
 	case LIVENESS_DEAD:
 		break;
 	}
 	return 0;
+}
+
+void liveness_remind(struct liveness *liveness, uint64_t at_ms)
+{
+	if (liveness->state == LIVENESS_ALIVE && liveness->deadline_ms == LIVENESS_NEVER) {
+		liveness->deadline_ms = at_ms;
+	}
 }
 
 void liveness_unaskable(struct liveness *liveness)

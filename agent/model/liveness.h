@@ -90,6 +90,9 @@ unsigned liveness_doubted(struct liveness *liveness, bool must_connect);
 unsigned liveness_judged(struct liveness *liveness, enum liveness_verdict verdict, uint64_t now_ms);
 unsigned liveness_tick(struct liveness *liveness, uint64_t now_ms);
 
+// liveness_remind(): to be verified again then, if it is alive by that time. A reminder that is set
+// stays.
+void liveness_remind(struct liveness *liveness, uint64_t at_ms);
 // liveness_unaskable(): no address of it may be asked, so that only what mDNS says counts.
 void liveness_unaskable(struct liveness *liveness);
 // liveness_superseded(): it is withdrawn because its successor is here; nothing to verify.

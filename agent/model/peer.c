@@ -296,6 +296,20 @@ void peer_act_anew(struct peer_world *world, struct claim *claim, unsigned actio
 	peer_act(world, claim, actions);
 }
 
+// A conflict lasts while both answer, and nobody says when a rival has ended but is still heard.
+static void remind_of_rivals(struct peer_world *world, struct peer_entry *entry,
+			     uint32_t local_creation, uint64_t now_ms)
+{
+	struct claim *claim;
+
+	LL_FOREACH (entry->claims, claim) {
+		if (claim->is_answering && contest_is_rival(entry->claims, claim, local_creation)) {
+			liveness_remind(&claim->liveness, now_ms + PEERS_CONFLICT_MS);
+			schedule_update(&world->schedule, claim);
+		}
+	}
+}
+
 void peer_settle(struct peer_world *world, struct peer_entry *entry, uint64_t now_ms)
 {
 	static const enum ep_family families[PEER_FAMILIES] = {EP_FAMILY_INET, EP_FAMILY_INET6};
@@ -321,6 +335,9 @@ void peer_settle(struct peer_world *world, struct peer_entry *entry, uint64_t no
 		}
 	}
 	entry->peer.is_conflicted = contest_is_conflicted(entry->claims, local_creation);
+	if (entry->peer.is_conflicted) {
+		remind_of_rivals(world, entry, local_creation, now_ms);
+	}
 	for (unsigned i = 0; i < PEER_FAMILIES; i++) {
 		struct claim *winner = contest_winner(entry->claims, families[i]);
 

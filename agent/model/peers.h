@@ -21,10 +21,11 @@
 #include "model/order.h"
 #include "model/service.h"
 
-#define PEERS_FRESH_MS 30000   // an answer this old is resolved again when it is given
-#define PEERS_CLAIMS_MAX 8     // per peer
-#define PEERS_NEWCOMERS_MAX 4  // of these; the rest is kept for the incumbent
-#define PEERS_SIGHTINGS_MAX 32 // per claim: interfaces × protocols × addresses
+#define PEERS_FRESH_MS 30000    // an answer this old is resolved again when it is given
+#define PEERS_CONFLICT_MS 30000 // so often a rival is asked whether it is still there
+#define PEERS_CLAIMS_MAX 8      // per peer
+#define PEERS_NEWCOMERS_MAX 4   // of these; the rest is kept for the incumbent
+#define PEERS_SIGHTINGS_MAX 32  // per claim: interfaces × protocols × addresses
 
 struct peers;
 

@@ -51,8 +51,12 @@ static void peers_reports_a_conflict_only_while_both_answer(void **state)
 	// What else is heard of either changes nothing.
 	hear(&w, &rival, ETH6, "fd00::9");
 	hear(&w, &alice, ETH6, "fd00::1");
-	wait_ms(&w, 600000);
+	wait_ms(&w, PEERS_CONFLICT_MS - 1);
 	expect(&w, "");
+	// It is asked now and then.
+	wait_ms(&w, 1);
+	judge(&w, "R", LIVENESS_ACCEPTED);
+	expect(&w, "probe R at 10.0.0.9:5000");
 	lose(&w, "R", ETH4);
 	expect(&w, ""); // heard over IPv6 yet
 	lose(&w, "R", ETH6);
@@ -216,6 +220,30 @@ static void peers_shows_a_successor_when_nobody_can_vouch_and_the_former_has_lef
 	w.is_resolving = false;
 	assert_non_null(strstr(w.log, "changed alice@a/4 10.0.0.1:4000 #10"));
 	assert_null(strstr(w.log, "down"));
+	w.log[0] = '\0';
+	end(&w);
+}
+
+// It is still advertised, and nobody says that it has ended.
+static void peers_ends_a_conflict_when_the_rival_answers_no_more(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	hear(&w, &rival, ETH4, "10.0.0.9");
+	judge(&w, "A", LIVENESS_ACCEPTED);
+	judge(&w, rival.instance, LIVENESS_ACCEPTED);
+	assert_non_null(strstr(w.log, "in conflict"));
+	w.log[0] = '\0';
+	for (unsigned i = 0; i < 3; i++) {
+		wait_ms(&w, PEERS_CONFLICT_MS);
+		assert_int_equal(w.n_probes, 1);
+		judge(&w, rival.instance, i < 2 ? LIVENESS_ACCEPTED : LIVENESS_REFUSED);
+	}
+	assert_non_null(strstr(w.log, "changed alice@a/4 10.0.0.1:4000 #10"));
+	assert_null(strstr(w.log, "in conflict"));
 	w.log[0] = '\0';
 	end(&w);
 }
@@ -647,6 +675,7 @@ int main(void)
 		cmocka_unit_test(peers_takes_no_word_from_an_address_that_came_later),
 		cmocka_unit_test(
 			peers_shows_a_successor_when_nobody_can_vouch_and_the_former_has_left),
+		cmocka_unit_test(peers_ends_a_conflict_when_the_rival_answers_no_more),
 		cmocka_unit_test(peers_keeps_who_it_knows_when_many_claim_to_succeed_it),
 		cmocka_unit_test(peers_takes_one_endpoint_for_one_node_whatever_is_claimed),
 		cmocka_unit_test(peers_adopts_the_other_family_when_an_address_in_common_is_known),
