@@ -5,6 +5,8 @@
 The fixtures of tests/integration and tests/soak, whose conftest.py take them from here.
 """
 
+from contextlib import contextmanager
+
 import pytest
 
 pytest.register_assert_rewrite("claims", "trials")  # so that their failures are explained, too
@@ -16,9 +18,9 @@ _labs = []
 _sizes = {}  # how long each log was when the test began
 
 
-@pytest.fixture(scope="session")
-def lab():
-    """An empty lab; starting it takes milliseconds."""
+@contextmanager
+def opened_lab():
+    """An empty lab; starting it takes milliseconds. For a test that needs hosts of its own."""
     laboratory = Lab()
     try:
         laboratory.__enter__()
@@ -30,6 +32,12 @@ def lab():
     finally:
         _labs.remove(laboratory)
         laboratory.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def lab():
+    with opened_lab() as laboratory:
+        yield laboratory
 
 
 @pytest.fixture(scope="session")

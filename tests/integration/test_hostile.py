@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
 from hostility import advertised, is_clean, lies_about, odd_services, rivals_of, unclean  # noqa: E402
 from lab import wait_until  # noqa: E402
+from lab_fixtures import opened_lab  # noqa: E402
 from lab_wire import INET, Client  # noqa: E402
 from mdns_forge import Crowd, start  # noqa: E402
 
@@ -22,10 +23,19 @@ LINES_OF_A_KIND = 6  # a few at once, then one in ten seconds
 NOBODY = "10.77.0.250"
 
 
+@pytest.fixture(scope="module")
+def street(product):
+    """Hosts of our own, for what they are told stays in their caches; the third has no Avahi."""
+    with opened_lab() as lab:
+        yield *lab.hosts("a", "b"), lab.host("c", bus=False)
+
+
 @pytest.fixture
-def cast(a, b):
-    """An observer with a node of its own, and a host with two. Return: a function that brings them and returns where
-    they are, what is advertised of them, and a watch."""
+def cast(street):
+    """An observer with a node of its own, and a host with two. Return: a function that brings them and returns the
+    hosts, where the nodes are, what is advertised of them, and a watch."""
+
+    a, b, c = street
 
     def bring(domain):
         for host in (a, b):
@@ -34,7 +44,7 @@ def cast(a, b):
         true, watch = advertised(a, where), a.watch()
         for name in where:
             watch.wait("up", name)
-        return where, true, watch
+        return a, b, c, where, true, watch
 
     return bring
 
@@ -70,9 +80,9 @@ def log_is_short(host):
     assert all(n <= LINES_OF_A_KIND for n in kinds.values()), kinds
 
 
-def test_lies_about_nodes_that_live_are_not_believed(a, b, c, cast):
+def test_lies_about_nodes_that_live_are_not_believed(cast):
     """They are told the observer alone, so that nobody objects."""
-    where, true, watch = cast("slandered")
+    a, b, c, where, true, watch = cast("slandered")
     known = [name for name in where if where[name] == b.address]
     lies = [lies_about(true[name], c.address) for name in known]
     steps = [{"services": [lie[what] for lie in lies], "rate": 40, "to": a.address} for what in lies[0]]
@@ -85,8 +95,8 @@ def test_lies_about_nodes_that_live_are_not_believed(a, b, c, cast):
     wait_until(lambda: b.address in a.run(resolve, check=False).stdout, what="the lies to be forgotten")
 
 
-def test_odd_services_and_claims_change_nothing_for_honest_nodes(a, b, c, cast):
-    where, true, watch = cast("claimed")
+def test_odd_services_and_claims_change_nothing_for_honest_nodes(cast):
+    a, b, c, where, true, watch = cast("claimed")
     odd = odd_services(NOBODY, "odd.hostile")
     rivals = [rival for name in where for rival in rivals_of(true[name], (c.address, b.address, NOBODY))]
     fakes = Crowd("node", 100, addresses=[NOBODY], ttl=20)

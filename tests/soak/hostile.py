@@ -206,7 +206,8 @@ def claim(street, seconds=30):
     over = time.monotonic()
     wait_until(lambda: {node["state"] for node in street.observer.json("list", "--all")
                         if node["node"] in before} == {"up"}, 90, "all to be simply up", interval=0.3)  # fmt: skip
-    say(f"  conflicts over {time.monotonic() - over:.1f} s after the rival had ended; {places(street) == before}")
+    say(f"  conflicts over {time.monotonic() - over:.1f} s after the rival had ended; all where they were: "
+        f"{places(street) == before}")  # fmt: skip
     return is_fine & (not changed) & street.is_honest_well() & (places(street) == before)
 
 
