@@ -4,8 +4,8 @@
 #
 # Build everything and run every test: install what is missing (root, or sudo without a password), unit and
 # Erlang tests, the unit tests again under AddressSanitizer and UBSan and under valgrind, and the
-# integration tests on simulated hosts, which need no privileges. No input, no arguments; may be repeated.
-# Ends with a line `N passed, N failed`.
+# integration tests and the short form of the benchmark on simulated hosts, which need no privileges. No
+# input, no arguments; may be repeated. Ends with a line `N passed, N failed`.
 
 set -u
 tree=$(cd "$(dirname "$0")/.." && pwd) || exit 1
@@ -82,7 +82,7 @@ unit "$build" valgrind --suite unit --timeout-multiplier 10 \
 # They mostly wait: three at a time, each on hosts of its own.
 heading "Integration tests"
 EPMDNS_BUILD_DIR=$build /usr/bin/python3 -m pytest -p no:cacheprovider -q --durations=5 -n 3 --dist loadfile \
-	--junitxml="$records/integration.xml" tests/integration
+	--junitxml="$records/integration.xml" tests/integration tests/bench
 
 heading "Sum"
 exec /usr/bin/python3 tests/tally.py unit="$records/unit.json" sanitized="$records/sanitized.json" \
