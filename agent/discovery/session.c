@@ -84,6 +84,15 @@ static void on_client(AvahiClient *client, AvahiClientState state, void *arg)
 	}
 }
 
+// Avahi being absent or hanging is no reason for not having a client.
+static const char *why_there_is_none(int error, bool is_slow)
+{
+	if (is_slow) {
+		return "the D-Bus system bus does not answer";
+	}
+	return error == AVAHI_ERR_NO_DAEMON ? "no D-Bus system bus" : avahi_strerror(error);
+}
+
 static void on_reconnect(evutil_socket_t fd, short what, void *arg)
 {
 	struct session *session = arg;
@@ -104,9 +113,7 @@ static void on_reconnect(evutil_socket_t fd, short what, void *arg)
 	session->is_connecting = false;
 	is_slow = clock_now_ms() - began_ms > SLOW_MS;
 	if (session->client == NULL) {
-		go_down(session, is_slow ? "the D-Bus system bus does not answer"
-				 : error == AVAHI_ERR_NO_DAEMON ? "no D-Bus system bus"
-								: avahi_strerror(error));
+		go_down(session, why_there_is_none(error, is_slow));
 		return;
 	}
 	/*

@@ -25,7 +25,7 @@ const char *silence_text(const struct agent *agent, char text[LINK_TEXT_MAX])
 		return NULL;
 	}
 	snprintf(text, LINK_TEXT_MAX, "%s has not answered for %llu s",
-		 names[agent->silence.culprit], (unsigned long long)ms / 1000);
+		 names[agent->silence.culprit], (unsigned long long)(ms + 500) / 1000);
 	return text;
 }
 
