@@ -143,6 +143,7 @@ void agent_schedule(struct agent *agent)
 	struct timeval delay;
 
 	resume_schedule(agent);
+	cache_update(agent);
 	if (deadline_ms == LIVENESS_NEVER) {
 		event_del(agent->tick);
 		return;

@@ -199,7 +199,7 @@ static inline enum ep_family family_of_slot(unsigned slot)
 // agent_release(): end all that a client holds; its session may go on.
 void agent_release(struct agent *agent, struct client *client);
 void agent_remove_node(struct agent *agent, struct registry_node *node);
-// The peers' deadlines may have changed.
+// The peers may have changed: their deadlines, or their number.
 void agent_schedule(struct agent *agent);
 // Is this our own host: a name of it, "localhost", or one of its addresses?
 bool agent_is_own_host(struct agent *agent, struct ep_str host);
@@ -241,7 +241,7 @@ void downs_init(struct downs *downs);
 void downs_note(struct downs *downs, struct ep_str node, enum liveness_cause cause);
 
 // cache.c
-// The number of instances heard or advertised, or what is known of them, has changed.
+// The number of instances heard or advertised, or what is known of them, may have changed.
 void cache_update(struct agent *agent);
 
 // problems.c

@@ -200,7 +200,6 @@ static void go_dark(struct agent *agent, uint64_t now_ms)
 		agent->lan.is_browsing = false;
 		refreshes_clear(agent); // they are resolved when they are seen again
 		peers_outage(agent->peers, now_ms);
-		cache_update(agent);
 	}
 }
 
@@ -234,7 +233,6 @@ static void handle_seen(struct agent *agent, const struct link_msg *msg, struct 
 	} else if (peers_instances(agent->peers) > n_before) {
 		flood_note(agent, msg->ref.ifindex);
 	}
-	cache_update(agent);
 	adverts_update_ttl(agent);
 }
 
@@ -274,12 +272,10 @@ static void on_message(void *user, const struct link_msg *msg)
 	case LINK_GONE:
 		peers_gone(agent->peers, msg->ref.instance, where, now_ms);
 		note_room(agent);
-		cache_update(agent);
 		adverts_update_ttl(agent);
 		break;
 	case LINK_RESOLVED:
 		handle_resolved(agent, msg, where, now_ms);
-		cache_update(agent);
 		break;
 	case LINK_UNRESOLVED:
 		log_debug("A service could not be resolved.");

@@ -22,7 +22,8 @@ struct peers {
 	struct claim *claims; // by instance
 	struct order order;
 	struct census census;
-	uint32_t n_clustered; // claims
+	uint32_t n_told; // claims that Avahi has somewhere
+	uint32_t n_clustered;
 	uint64_t next_id;
 };
 
@@ -46,20 +47,27 @@ static struct peer_entry *find_entry(const struct peers *peers, struct ep_str no
 static void uncount(struct peers *peers, const struct claim *claim)
 {
 	struct peers_where where;
+	bool was_told = false;
 	uint8_t at = 0;
 
 	while (sightings_next_told(&claim->sightings, &at, &where)) {
 		census_remove(&peers->census, where);
+		was_told = true;
 	}
+	peers->n_told -= was_told ? 1 : 0;
 }
 
 // It is not heard there any more. Return: whether it is heard nowhere now.
 static bool leave(struct peers *peers, struct claim *claim, struct peers_where where)
 {
-	if (sightings_is_told(&claim->sightings, where)) {
+	bool was_told = sightings_is_told(&claim->sightings, where);
+	bool is_last = sightings_gone(&claim->sightings, where, claim_address_len(claim));
+
+	if (was_told) {
 		census_remove(&peers->census, where);
+		peers->n_told -= is_last ? 1 : 0;
 	}
-	return sightings_gone(&claim->sightings, where, claim_address_len(claim));
+	return is_last;
 }
 
 static void drop_claim(struct peers *peers, struct claim *claim)
@@ -133,7 +141,9 @@ bool peers_seen(struct peers *peers, const char *instance, struct peers_where wh
 		uint64_t now_ms)
 {
 	struct claim *claim = find_claim(peers, instance);
-	bool is_kept, was_told;
+	bool is_kept, was_told, was_anywhere;
+	struct peers_where other;
+	uint8_t at = 0;
 
 	if (claim == NULL) {
 		if (HASH_COUNT(peers->claims) >= peers->config.claims_max ||
@@ -144,9 +154,11 @@ bool peers_seen(struct peers *peers, const char *instance, struct peers_where wh
 		HASH_ADD_STR(peers->claims, instance, claim);
 	}
 	was_told = sightings_is_told(&claim->sightings, where);
+	was_anywhere = sightings_next_told(&claim->sightings, &at, &other);
 	is_kept = sightings_seen(&claim->sightings, where);
 	if (is_kept && !was_told) {
 		census_add(&peers->census, where);
+		peers->n_told += was_anywhere ? 0 : 1;
 	}
 	peer_act(&peers->world, claim, liveness_seen(&claim->liveness));
 	if (claim->peer != NULL) {
@@ -656,7 +668,9 @@ uint32_t peers_unheard(const struct peers *peers)
 
 uint32_t peers_fullest(const struct peers *peers, struct peers_where *where)
 {
-	return census_fullest(&peers->census, where);
+	uint32_t n = census_fullest(&peers->census, where);
+
+	return n > 0 ? n + HASH_COUNT(peers->claims) - peers->n_told : 0;
 }
 
 uint32_t peers_clustered(const struct peers *peers)

@@ -195,7 +195,8 @@ uint32_t peers_instances(const struct peers *peers);
 uint32_t peers_unheard(const struct peers *peers);
 /*
  * peers_fullest(): the place where most instances are heard, cut off or not; none if the number is
- * 0. Return: how many. peers_clustered(): how many of all instances are of a cluster.
+ * 0. Return: how many, with those that Avahi has nowhere and that live: it may have no room for
+ * them. peers_clustered(): how many of all instances are of a cluster.
  */
 uint32_t peers_fullest(const struct peers *peers, struct peers_where *where);
 uint32_t peers_clustered(const struct peers *peers);

@@ -102,16 +102,20 @@ def test_more_services_than_avahi_may_keep_are_a_problem_with_a_cure(place):
     daemon, life = place.lan()
     client = daemon.client()
 
+    def hear(numbers, protocol=4):
+        for number in numbers:
+            life.say("seen", f"n{number}~many", 2, protocol)
+
     def problem_of(number):
-        wait_until(lambda: client.status()["peers"] == str(number), f"{number} nodes")
+        wait_until(lambda: client.status()["instances"] == str(number), f"{number} nodes")
         return client.status()["problem_cache"]
 
     client.register(b"alice@a.home")  # ours is in the cache, too: 3 records each, of 4096, an eighth for others
-    for number in range(1193):
-        life.say("seen", f"n{number}~many", 2, 6)  # has a cache of its own
-    see_many(life, range(1193))
+    hear(range(1193), protocol=6)  # has a cache of its own
+    see_many(life, range(1))  # so that the name of the interface is known
+    hear(range(1, 1193))
     assert problem_of(1193) == ""
-    see_many(life, range(1193, 1400))
+    hear(range(1193, 1400))
     problem = problem_of(1400)
     assert "1401 nodes are known on eth2" in problem
     for words in ("cache-entries-max", "/etc/avahi/avahi-daemon.conf", "every host", "--avahi-cache-entries"):

@@ -87,15 +87,21 @@ static void peers_are_counted_where_avahi_has_them(void **state)
 	assert_int_equal(peers_clustered(w.peers), 1);
 	cut(&w, ETH);
 	assert_int_equal(peers_fullest(w.peers, &where), 2);
-	lose(&w, "B", ETH6);
-	lose(&w, "B", ETH6);
-	assert_int_equal(peers_fullest(w.peers, &where), 1);
 	mend(&w, ETH);
+	judge(&w, "A", LIVENESS_ACCEPTED);
+	lose(&w, "C", WLAN4);
+	assert_int_equal(peers_fullest(w.peers, &where), 2);
+	// One that is being verified, or was found to live, would be there if there were room.
+	lose(&w, "A", ETH4);
 	lose(&w, "A", ETH4);
 	lose(&w, "A", ETH6);
-	lose(&w, "C", WLAN4);
-	assert_int_equal(peers_fullest(w.peers, &where), 0);
-	see(&w, "A", ETH4);
+	assert_int_equal(peers_fullest(w.peers, &where), 2);
+	judge(&w, "A", LIVENESS_ADVERTISED);
+	assert_int_equal(peers_fullest(w.peers, &where), 2);
+	see(&w, "A", WLAN4);
+	see(&w, "D", ETH6);
+	assert_int_equal(peers_fullest(w.peers, &where), 2);
+	lose(&w, "D", ETH6);
 	assert_int_equal(peers_fullest(w.peers, &where), 1);
 	peers_outage(w.peers, w.now_ms);
 	assert_int_equal(peers_fullest(w.peers, &where), 0);
