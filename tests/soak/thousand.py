@@ -159,7 +159,8 @@ def overflow(nodes, few, many, args):
 def run(hosts, bearers, nodes, args):
     say(f"--- {bearers * nodes} nodes on {bearers} of {hosts} hosts")
     with Lab() as lab:
-        crowd = Crowd(lab, hosts, bearers, nodes, **({"use-ipv6": "no"} if args.ipv4 else {}))
+        options = ("--ttl", args.ttl) if args.ttl else ()
+        crowd = Crowd(lab, hosts, bearers, nodes, options, **({"use-ipv6": "no"} if args.ipv4 else {}))
         with crowd.views:
             is_well = crowd.appear(args.timeout, args.pause) and crowd.stay(args.stay)
             if args.cut:
@@ -177,6 +178,7 @@ def main():
                         help="what that takes: Avahi's default, and the cure")  # fmt: skip
     parser.add_argument("--pause", type=float, default=0, help="seconds from one host's registrations to the next's")
     parser.add_argument("--ipv4", action="store_true", help="Avahi speaks IPv4 only: half the load of this machine")
+    parser.add_argument("--ttl", type=int, help="of the agents: by default it follows the number of nodes that are seen")
     parser.add_argument("--stay", type=float, default=60, help="seconds in which nothing happens")
     parser.add_argument("--timeout", type=float, default=120, help="seconds for all to be seen, or gone")
     parser.add_argument("--cut", action="store_true", help="at the end one host loses its power")
