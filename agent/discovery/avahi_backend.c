@@ -204,6 +204,11 @@ static void backend_ask(struct backend *backend)
 	browser_ask(backend->browser);
 }
 
+static void backend_browse(struct backend *backend)
+{
+	browser_repeat(backend->browser);
+}
+
 static void backend_resolve(struct backend *backend, const struct link_ref *ref)
 {
 	browser_resolve(backend->browser, ref);
@@ -223,6 +228,7 @@ const struct backend_ops avahi_backend = {
 	.withdraw = backend_withdraw,
 	.end = backend_end,
 	.ask = backend_ask,
+	.browse = backend_browse,
 	.resolve = backend_resolve,
 	.check = backend_check,
 };

@@ -28,6 +28,7 @@ struct backend_ops {
 	void (*withdraw)(struct backend *backend, const char *instance);
 	void (*end)(struct backend *backend);
 	void (*ask)(struct backend *backend);
+	void (*browse)(struct backend *backend);
 	void (*resolve)(struct backend *backend, const struct link_ref *ref);
 	// A call that shows whether it still works; may block, as all of them.
 	void (*check)(struct backend *backend);

@@ -115,6 +115,13 @@ static void on_again(AvahiServiceBrowser *handle, AvahiIfIndex ifindex, AvahiPro
 	}
 }
 
+static AvahiServiceBrowser *browse(struct browser *browser, AvahiClient *client)
+{
+	return avahi_service_browser_new(client, AVAHI_IF_UNSPEC, AVAHI_PROTO_UNSPEC, SERVICE_TYPE,
+					 SERVICE_DOMAIN, AVAHI_LOOKUP_USE_MULTICAST, on_service,
+					 browser);
+}
+
 static void on_start(evutil_socket_t fd, short what, void *arg)
 {
 	struct browser *browser = arg;
@@ -126,9 +133,7 @@ static void on_start(evutil_socket_t fd, short what, void *arg)
 	if (client == NULL || browser->browser != NULL) {
 		return;
 	}
-	browser->browser = avahi_service_browser_new(
-		client, AVAHI_IF_UNSPEC, AVAHI_PROTO_UNSPEC, SERVICE_TYPE, SERVICE_DOMAIN,
-		AVAHI_LOOKUP_USE_MULTICAST, on_service, browser);
+	browser->browser = browse(browser, client);
 	if (browser->browser != NULL) {
 		front_say(browser->front, LINK_BROWSING);
 		browser->again = avahi_service_browser_new(
@@ -196,6 +201,24 @@ void browser_free(struct browser *browser)
 void browser_ask(struct browser *browser)
 {
 	asker_ask(browser->asker);
+}
+
+void browser_repeat(struct browser *browser)
+{
+	AvahiClient *client = session_client(browser->session);
+	AvahiServiceBrowser *old = browser->browser;
+	AvahiServiceBrowser *next;
+
+	if (client == NULL || old == NULL) {
+		return; // all is said when it is back
+	}
+	next = browse(browser, client); // first, so that nothing is missed between the two
+	if (next == NULL) {
+		session_check(browser->session, avahi_client_errno(client));
+		return;
+	}
+	browser->browser = next;
+	session_check(browser->session, avahi_service_browser_free(old));
 }
 
 void browser_resolve(struct browser *browser, const struct link_ref *ref)

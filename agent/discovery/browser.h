@@ -25,6 +25,8 @@ struct browser *browser_new(struct event_base *base, struct front *front,
 			    struct browser_handler handler);
 void browser_free(struct browser *browser);
 void browser_ask(struct browser *browser);
+// Say again what is seen. Avahi tells a new browser of all that is in its cache.
+void browser_repeat(struct browser *browser);
 void browser_resolve(struct browser *browser, const struct link_ref *ref);
 // A call of Avahi that shows whether it answers.
 void browser_check(struct browser *browser);

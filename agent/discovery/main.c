@@ -105,6 +105,9 @@ static void on_message(void *owner, const struct link_msg *msg)
 	case LINK_ASK:
 		ops->ask(backend);
 		break;
+	case LINK_BROWSE:
+		ops->browse(backend);
+		break;
 	case LINK_RESOLVE:
 		ops->resolve(backend, &msg->ref);
 		break;

@@ -53,6 +53,7 @@ enum link_op {
 	LINK_END,        // all is told: withdraw what was not named since LINK_RESET
 	LINK_ASK,        // put a fresh PTR question on every link (class 0x8001: asker.h)
 	LINK_RESOLVE,    // ref: resolve again
+	LINK_BROWSE,     // say LINK_SEEN again for all that is
 	// both
 	// number: front asks, child echoes the last once what was before it is done, and, if it
 	// asks_avahi, after Avahi has answered a call

@@ -144,6 +144,7 @@ void agent_schedule(struct agent *agent)
 
 	resume_schedule(agent);
 	cache_update(agent);
+	table_update(agent);
 	if (deadline_ms == LIVENESS_NEVER) {
 		event_del(agent->tick);
 		return;

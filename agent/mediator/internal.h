@@ -85,7 +85,7 @@ struct lan {
 	char text[LINK_TEXT_MAX];
 	char host[LINK_TEXT_MAX]; // as Avahi last called us
 	bool is_browsing;
-	bool is_ask_due;
+	bool is_ask_due, is_browse_due;
 	uint64_t asked_ms; // 0: never
 	uint32_t dropped;  // instances for which there was no room
 	struct log_limit refusals, conflicts;
@@ -243,6 +243,12 @@ void downs_note(struct downs *downs, struct ep_str node, enum liveness_cause cau
 // cache.c
 // The number of instances heard or advertised, or what is known of them, may have changed.
 void cache_update(struct agent *agent);
+
+// table.c
+// A service instance, or the node that it is of, was not taken in for want of room.
+void table_dropped(struct agent *agent);
+// The number of peers may have changed.
+void table_update(struct agent *agent);
 
 // problems.c
 void problems_init(struct agent *agent);

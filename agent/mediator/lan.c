@@ -183,6 +183,9 @@ static void handle_resolved(struct agent *agent, const struct link_msg *msg,
 	if (problem != NULL) {
 		note_refused(agent, msg, problem);
 	}
+	if (problem == peers_no_room) {
+		table_dropped(agent);
+	}
 }
 
 static void handle_state(struct agent *agent, const struct link_msg *msg)
@@ -203,32 +206,13 @@ static void go_dark(struct agent *agent, uint64_t now_ms)
 	}
 }
 
-static void note_dropped(struct agent *agent)
-{
-	agent->lan.dropped++;
-	problems_begin(
-		agent, PROBLEM_TABLE,
-		"The network has more Erlang nodes than are kept here, which is %d, or %d service "
-		"instances; others are not seen.",
-		AGENT_PEERS_MAX, AGENT_CLAIMS_MAX);
-}
-
-// There is room again; who was not taken in is seen when its service is renewed.
-static void note_room(struct agent *agent)
-{
-	if (peers_count(agent->peers) < AGENT_PEERS_MAX * 7 / 8 &&
-	    peers_instances(agent->peers) < AGENT_CLAIMS_MAX * 7 / 8) {
-		problems_end(agent, PROBLEM_TABLE);
-	}
-}
-
 static void handle_seen(struct agent *agent, const struct link_msg *msg, struct peers_where where,
 			uint64_t now_ms)
 {
 	uint32_t n_before = peers_instances(agent->peers);
 
 	if (!peers_seen(agent->peers, msg->ref.instance, where, now_ms)) {
-		note_dropped(agent);
+		table_dropped(agent);
 		flood_note(agent, msg->ref.ifindex);
 	} else if (peers_instances(agent->peers) > n_before) {
 		flood_note(agent, msg->ref.ifindex);
@@ -271,7 +255,6 @@ static void on_message(void *user, const struct link_msg *msg)
 		break;
 	case LINK_GONE:
 		peers_gone(agent->peers, msg->ref.instance, where, now_ms);
-		note_room(agent);
 		adverts_update_ttl(agent);
 		break;
 	case LINK_RESOLVED:
@@ -292,6 +275,7 @@ static void on_message(void *user, const struct link_msg *msg)
 	case LINK_WITHDRAW:
 	case LINK_END:
 	case LINK_ASK:
+	case LINK_BROWSE:
 	case LINK_RESOLVE:
 	case LINK_SYNC:
 		break;
@@ -368,6 +352,11 @@ static bool next(void *user, struct link_msg *msg)
 	if (agent->lan.is_ask_due) {
 		agent->lan.is_ask_due = false;
 		msg->op = LINK_ASK;
+		return true;
+	}
+	if (agent->lan.is_browse_due) {
+		agent->lan.is_browse_due = false;
+		msg->op = LINK_BROWSE;
 		return true;
 	}
 	return false;

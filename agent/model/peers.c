@@ -35,6 +35,8 @@ static struct claim *find_claim(const struct peers *peers, const char *instance)
 	return claim;
 }
 
+const char *const peers_no_room = "there are too many peers";
+
 static struct peer_entry *find_entry(const struct peers *peers, struct ep_str node)
 {
 	struct peer_entry *entry;
@@ -292,7 +294,7 @@ static const char *join(struct peers *peers, struct claim *claim, const struct r
 	const char *problem;
 
 	if (entry == NULL) {
-		return "there are too many peers";
+		return peers_no_room;
 	}
 	take(peers, claim, found, NULL, now_ms);
 	problem = contest_make_room(entry->claims, claim, &victim);

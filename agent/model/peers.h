@@ -136,6 +136,7 @@ void peers_again(struct peers *peers, const char *instance, struct peers_where w
  * (a constant string); what was known stays, and a sighting that was unknown is forgotten.
  * `own_agent` is our own id: our own services are not peers.
  */
+extern const char *const peers_no_room; // one of these answers: it is a node that was not taken in
 const char *peers_resolved(struct peers *peers, const char *instance, struct peers_where where,
 			   uint16_t port, const uint8_t *txt, size_t txt_len,
 			   const struct peers_address *addresses, uint8_t n_addresses,

@@ -11,6 +11,7 @@ from front import CHANGED, CONFLICT, DOWN, INET6, READY, UNCONFIRMED, UP, Node, 
 pytestmark = pytest.mark.usefixtures("network")
 B = b"bob@b.home"
 CLAIMS_MAX = 8192  # AGENT_CLAIMS_MAX
+PEERS_MAX = 4096  # AGENT_PEERS_MAX
 
 
 def test_a_node_is_listed_watched_and_looked_up_when_it_is_resolved(place):
@@ -71,8 +72,25 @@ def test_more_services_than_are_kept_are_a_problem_until_there_is_room(place):
     for number in range(CLAIMS_MAX // 8 + 1):
         life.say("gone", f"x{number}", 2, 4)
     wait_until(lambda: client.status()["problem_table"] == "", "room")
+    life.expect("browse")
     log = daemon.output()
     assert log.count("problem=table") == 2 and log.count("That is over.") == 1
+
+
+def test_more_nodes_than_are_kept_are_a_problem_too(place):
+    daemon, life = place.lan()
+    client = daemon.client()
+    see_many(life, range(PEERS_MAX))
+    wait_until(lambda: client.status()["peers"] == str(PEERS_MAX), "all that are kept")
+    assert client.status()["problem_table"] == ""
+    late = Node("late@b.home")
+    life.see(late)
+    status = wait_until(lambda: (now := client.status())["instances_dropped"] == "1" and now, "what is too much")
+    assert f"which is {PEERS_MAX}" in status["problem_table"]
+    life.see(late)  # as after each renewal
+    wait_until(lambda: client.status()["instances_dropped"] == "2", "it again")
+    assert client.lookup(b"late@b.home") == "not_found"
+    assert daemon.output().count("problem=table") == 1
 
 
 def test_a_flood_of_services_is_a_problem_but_what_is_there_already_is_none(place):

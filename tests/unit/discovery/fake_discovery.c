@@ -45,6 +45,7 @@
  *   reset
  *   end
  *   ask
+ *   browse
  *   resolve INSTANCE INDEX FAMILY
  *   sync NUMBER
  *   error LINE             it was not understood; the program ends

@@ -50,6 +50,9 @@ void message_describe(const struct link_msg *msg, struct line *line)
 	case LINK_ASK:
 		line_put_text(line, "ask");
 		break;
+	case LINK_BROWSE:
+		line_put_text(line, "browse");
+		break;
 	case LINK_RESOLVE:
 		line_put_text(line, "resolve");
 		put_ref(line, &msg->ref);
