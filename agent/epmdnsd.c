@@ -41,6 +41,7 @@ struct options {
 	unsigned n_patterns;
 	mode_t socket_mode; // 0: by the path
 	uint16_t ttl_s;
+	uint32_t peers_max;
 	uint32_t cache_entries; // of Avahi
 	bool is_alone;          // backend none
 	bool allow_off_link;
@@ -53,6 +54,7 @@ enum option_id {
 	OPTION_INTERFACE,
 	OPTION_IGNORE_INTERFACE,
 	OPTION_TTL,
+	OPTION_MAX_PEERS,
 	OPTION_AVAHI_CACHE_ENTRIES,
 	OPTION_ALLOW_OFF_LINK,
 	OPTION_DISCOVERY_PROGRAM,
@@ -68,6 +70,7 @@ static const struct option long_options[] = {
 	{"interface", required_argument, NULL, OPTION_INTERFACE},
 	{"ignore-interface", required_argument, NULL, OPTION_IGNORE_INTERFACE},
 	{"ttl", required_argument, NULL, OPTION_TTL},
+	{"max-peers", required_argument, NULL, OPTION_MAX_PEERS},
 	{"avahi-cache-entries", required_argument, NULL, OPTION_AVAHI_CACHE_ENTRIES},
 	{"allow-off-link", no_argument, NULL, OPTION_ALLOW_OFF_LINK},
 	{"discovery-program", required_argument, NULL, OPTION_DISCOVERY_PROGRAM},
@@ -98,6 +101,9 @@ static void print_help(void)
 	       "  --ttl SECONDS             time to live of what is advertised, %d to %d (default: "
 	       "by\n"
 	       "                            the number of nodes, %d to %d)\n"
+	       "  --max-peers N             keep so many nodes of the network at most, 1 to %d "
+	       "(default:\n"
+	       "                            %d)\n"
 	       "  --avahi-cache-entries N   warn when Avahi's cache may be full; cache-entries-max "
 	       "in\n"
 	       "                            avahi-daemon.conf says how much it takes (default: "
@@ -109,8 +115,8 @@ static void print_help(void)
 	       "                            (default: info)\n"
 	       "  --help                    print this and exit\n"
 	       "  --version                 print the version and exit\n",
-	       TTL_MIN_S, TTL_MAX_S, AGENT_TTL_MIN_S, AGENT_TTL_MAX_S, AGENT_CACHE_ENTRIES,
-	       EPMDNS_DISCOVERY_PROGRAM);
+	       TTL_MIN_S, TTL_MAX_S, AGENT_TTL_MIN_S, AGENT_TTL_MAX_S, AGENT_PEERS_MAX,
+	       AGENT_PEERS_MAX, AGENT_CACHE_ENTRIES, EPMDNS_DISCOVERY_PROGRAM);
 }
 
 __attribute__((format(printf, 1, 2))) static int usage(const char *format, ...)
@@ -216,6 +222,13 @@ static int parse_options(int argc, char **argv, struct options *options)
 					     optarg, TTL_MIN_S, TTL_MAX_S);
 			}
 			options->ttl_s = (uint16_t)number;
+			break;
+		case OPTION_MAX_PEERS:
+			if (parse_number(optarg, 10, 1, AGENT_PEERS_MAX, &number) != 0) {
+				return usage("--max-peers: \"%s\" is no number from 1 to %d",
+					     optarg, AGENT_PEERS_MAX);
+			}
+			options->peers_max = (uint32_t)number;
 			break;
 		case OPTION_AVAHI_CACHE_ENTRIES:
 			if (parse_number(optarg, 10, CACHE_ENTRIES_MIN, CACHE_ENTRIES_MAX,
@@ -440,6 +453,7 @@ int main(int argc, char **argv)
 		.discovery_program = options.is_alone ? NULL : options.discovery_program,
 		.discovery_argv = discovery_argv,
 		.ttl_s = options.ttl_s,
+		.peers_max = options.peers_max,
 		.cache_entries = options.cache_entries,
 		.allow_off_link = options.allow_off_link,
 	};

@@ -33,6 +33,8 @@ struct browser {
 	struct asker *asker;
 	struct event *start;
 	AvahiServiceBrowser *browser;
+	AvahiServiceBrowser *previous; // until the new one has told all; see browser_repeat()
+	bool is_repeat_due;            // once more after that
 	AvahiServiceBrowser *again; // of RECORDS_AGAIN_TYPE; without it we are told a little later
 	struct log_limit full_log;
 };
@@ -68,6 +70,21 @@ static void on_remove(struct browser *browser, const struct link_ref *ref)
 	}
 }
 
+static void end_previous(struct browser *browser)
+{
+	AvahiServiceBrowser *previous = browser->previous;
+
+	if (previous == NULL) {
+		return;
+	}
+	browser->previous = NULL;
+	if (session_check(browser->session, avahi_service_browser_free(previous)) &&
+	    browser->is_repeat_due) {
+		browser->is_repeat_due = false;
+		browser_repeat(browser);
+	}
+}
+
 static void on_service(AvahiServiceBrowser *handle, AvahiIfIndex ifindex, AvahiProtocol protocol,
 		       AvahiBrowserEvent event, const char *name, const char *type,
 		       const char *domain, AvahiLookupResultFlags flags, void *arg)
@@ -76,7 +93,7 @@ static void on_service(AvahiServiceBrowser *handle, AvahiIfIndex ifindex, AvahiP
 	struct link_ref ref;
 	uint8_t family = protocol == AVAHI_PROTO_INET6 ? EP_FAMILY_INET6 : EP_FAMILY_INET;
 
-	(void)handle, (void)type, (void)domain, (void)flags;
+	(void)type, (void)domain, (void)flags;
 	switch (event) {
 	case AVAHI_BROWSER_NEW:
 		if (lookups_ref(&ref, name, ifindex, family)) {
@@ -94,6 +111,10 @@ static void on_service(AvahiServiceBrowser *handle, AvahiIfIndex ifindex, AvahiP
 		session_check(browser->session, AVAHI_ERR_DISCONNECTED);
 		break;
 	case AVAHI_BROWSER_CACHE_EXHAUSTED:
+		if (handle == browser->browser) {
+			end_previous(browser);
+		}
+		break;
 	case AVAHI_BROWSER_ALL_FOR_NOW:
 		break;
 	}
@@ -157,7 +178,8 @@ static void on_session_changed(void *owner)
 	resolver_session_changed(browser->resolver);
 	asker_session_changed(browser->asker);
 	if (session_state(browser->session) == SESSION_DOWN && browser->browser != NULL) {
-		browser->browser = browser->again = NULL;
+		browser->browser = browser->again = browser->previous = NULL;
+		browser->is_repeat_due = false;
 		front_say(browser->front, LINK_LOST);
 	}
 	// It is RUNNING again after each change of the host's name, but one browser is enough.
@@ -206,19 +228,24 @@ void browser_ask(struct browser *browser)
 void browser_repeat(struct browser *browser)
 {
 	AvahiClient *client = session_client(browser->session);
-	AvahiServiceBrowser *old = browser->browser;
 	AvahiServiceBrowser *next;
 
-	if (client == NULL || old == NULL) {
+	if (client == NULL || browser->browser == NULL) {
 		return; // all is said when it is back
 	}
-	next = browse(browser, client); // first, so that nothing is missed between the two
+	if (browser->previous != NULL) {
+		browser->is_repeat_due = true;
+		return;
+	}
+	next = browse(browser, client);
 	if (next == NULL) {
 		session_check(browser->session, avahi_client_errno(client));
 		return;
 	}
+	// What goes before Avahi has looked into its cache for the new one, only the old one is
+	// told.
+	browser->previous = browser->browser;
 	browser->browser = next;
-	session_check(browser->session, avahi_service_browser_free(old));
 }
 
 void browser_resolve(struct browser *browser, const struct link_ref *ref)

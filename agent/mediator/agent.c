@@ -227,16 +227,15 @@ struct agent *agent_new(struct event_base *base, const struct agent_config *conf
 		.nodes_per_uid = AGENT_NODES_PER_UID_MAX,
 		.nodes_per_session = AGENT_NODES_PER_SESSION_MAX,
 	};
-	const struct peers_config peers_config = {
-		.peers_max = AGENT_PEERS_MAX,
-		.claims_max = AGENT_CLAIMS_MAX,
-		.allow_off_link = config->allow_off_link,
-	};
 	struct agent *agent = xcalloc(1, sizeof(*agent));
+	struct peers_config peers_config;
 	struct server_limits server_limits;
 
 	agent->base = base;
 	agent->config = *config;
+	if (config->peers_max == 0) {
+		agent->config.peers_max = AGENT_PEERS_MAX;
+	}
 	if (config->cache_entries == 0) {
 		agent->config.cache_entries = AGENT_CACHE_ENTRIES;
 	}
@@ -250,6 +249,11 @@ struct agent *agent_new(struct event_base *base, const struct agent_config *conf
 		.sessions_per_uid = agent->sessions_max / 2,
 	};
 	agent->registry = registry_new(&registry_limits);
+	peers_config = (struct peers_config){
+		.peers_max = agent->config.peers_max,
+		.claims_max = agent->config.peers_max * AGENT_CLAIMS_PER_PEER,
+		.allow_off_link = config->allow_off_link,
+	};
 	agent->peers = peers_new(&peers_config, &lan_peers_ops, agent);
 	agent->waits = waits_new(agent);
 	agent->prober = prober_new(base, &prober_ops, agent);

@@ -19,6 +19,7 @@ struct agent_config {
 	const char *discovery_program; // NULL: no discovery at all (backend none)
 	char *const *discovery_argv;   // borrowed, NULL at the end
 	uint16_t ttl_s;                // 0: computed from the number of instances
+	uint32_t peers_max;            // 0: AGENT_PEERS_MAX, which is the most
 	uint32_t cache_entries; // that Avahi keeps of an interface and protocol; 0: its default
 	bool allow_off_link;
 };

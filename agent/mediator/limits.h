@@ -41,8 +41,8 @@
 #define AGENT_REPORTS_MAX 64 // status that waits for Avahi; past that it is told what is known
 
 // What the LAN alone makes us hold, which has no users.
-#define AGENT_PEERS_MAX 4096
-#define AGENT_CLAIMS_MAX 8192   // service instances heard, resolved or not
+#define AGENT_PEERS_MAX 4096    // or fewer, if the administrator says so
+#define AGENT_CLAIMS_PER_PEER 2 // service instances heard, resolved or not
 #define AGENT_INTERFACES_MAX 64 // interface names remembered
 
 /*

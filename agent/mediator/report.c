@@ -86,7 +86,7 @@ void report_send(struct agent *agent, struct session *session, uint32_t id)
 	add(&report, "not_advertised=%u", agent->adverts.n_waiting);
 	add(&report, "ttl_s=%u", agent->adverts.ttl_s);
 	add(&report, "peers=%u", peers_count(agent->peers));
-	add(&report, "peers_max=%d", AGENT_PEERS_MAX);
+	add(&report, "peers_max=%u", agent->config.peers_max);
 	add(&report, "instances=%u", peers_instances(agent->peers));
 	add(&report, "instances_unheard=%u", peers_unheard(agent->peers));
 	add(&report, "instances_dropped=%u", agent->lan.dropped);

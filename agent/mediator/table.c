@@ -20,16 +20,18 @@ void table_dropped(struct agent *agent)
 	agent->lan.dropped++;
 	problems_begin(
 		agent, PROBLEM_TABLE,
-		"The network has more Erlang nodes than are kept here, which is %d, or %d service "
+		"The network has more Erlang nodes than are kept here, which is %u, or %u service "
 		"instances; others are not seen.",
-		AGENT_PEERS_MAX, AGENT_CLAIMS_MAX);
+		agent->config.peers_max, agent->config.peers_max * AGENT_CLAIMS_PER_PEER);
 }
 
 void table_update(struct agent *agent)
 {
+	uint32_t max = agent->config.peers_max;
+
 	if (problems_text(agent, PROBLEM_TABLE)[0] == '\0' ||
-	    !has_room(peers_count(agent->peers), AGENT_PEERS_MAX) ||
-	    !has_room(peers_instances(agent->peers), AGENT_CLAIMS_MAX)) {
+	    !has_room(peers_count(agent->peers), max) ||
+	    !has_room(peers_instances(agent->peers), max * AGENT_CLAIMS_PER_PEER)) {
 		return;
 	}
 	problems_end(agent, PROBLEM_TABLE);

@@ -10,8 +10,8 @@ from front import CHANGED, CONFLICT, DOWN, INET6, READY, UNCONFIRMED, UP, Node, 
 
 pytestmark = pytest.mark.usefixtures("network")
 B = b"bob@b.home"
-CLAIMS_MAX = 8192  # AGENT_CLAIMS_MAX
-PEERS_MAX = 4096  # AGENT_PEERS_MAX
+PEERS_MAX = 40
+CLAIMS_MAX = 2 * PEERS_MAX  # AGENT_CLAIMS_PER_PEER
 
 
 def test_a_node_is_listed_watched_and_looked_up_when_it_is_resolved(place):
@@ -55,7 +55,7 @@ def test_addresses_off_link_are_handed_out_when_that_is_allowed(place):
 
 
 def test_more_services_than_are_kept_are_a_problem_until_there_is_room(place):
-    daemon, life = place.lan()
+    daemon, life = place.lan("--max-peers", str(PEERS_MAX))
     client, watch = daemon.client(), daemon.client().watch()
     node = Node("bob@b.home")
     life.see(node)
@@ -78,7 +78,7 @@ def test_more_services_than_are_kept_are_a_problem_until_there_is_room(place):
 
 
 def test_more_nodes_than_are_kept_are_a_problem_too(place):
-    daemon, life = place.lan()
+    daemon, life = place.lan("--max-peers", str(PEERS_MAX))
     client = daemon.client()
     see_many(life, range(PEERS_MAX))
     wait_until(lambda: client.status()["peers"] == str(PEERS_MAX), "all that are kept")

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: 2026 The epmdns authors
-"""Many nodes come at once on all hosts, and go at once. (A thousand: tests/soak/thousand.py.)"""
+"""Many nodes come at once on all hosts, and go at once. (A thousand: tests/soak/thousand.py.)
+
+And more than are kept.
+"""
 
 import time
 
@@ -9,6 +12,12 @@ from lab import wait_until
 EACH = 40
 SEEN_WITHIN = 40.0  # seconds; two on an idle machine
 GONE_WITHIN = 40.0
+
+
+def kill_listeners(host):
+    for process in host.processes:
+        if process.name.endswith(": nodes") and process.alive:
+            process.kill()
 
 
 def test_many_nodes_are_soon_seen_by_all_and_soon_gone(a, b, c, report):
@@ -28,9 +37,7 @@ def test_many_nodes_are_soon_seen_by_all_and_soon_gone(a, b, c, report):
     assert [status["advertised"] for status in statuses] == [EACH] * 3
     assert [status["problem_cache"] for status in statuses] == [None] * 3
     for host in hosts:
-        for process in host.processes:
-            if process.name.endswith(": nodes") and process.alive:
-                process.kill()
+        kill_listeners(host)
     killed = time.monotonic()
     for host in hosts:
         wait_until(lambda: host.nodes() == {}, GONE_WITHIN, f"all to be gone on {host.name}")
@@ -40,3 +47,17 @@ def test_many_nodes_are_soon_seen_by_all_and_soon_gone(a, b, c, report):
         seen_by_all_s=f"{seen - registered:.2f}",
         gone_s=f"{time.monotonic() - killed:.2f}",
     )
+
+
+def test_who_found_no_room_is_taken_in_when_there_is_some(a, b):
+    a.start_agent()
+    b.start_agent("--max-peers", 8)
+    first = a.start_listeners("first", 7)
+    listeners = a.processes[-1]
+    b.wait_for_nodes(*first)
+    second = a.start_listeners("second", 4)
+    wait_until(lambda: b.status()["problem_table"], what="that there is no room")
+    assert set(b.nodes()) >= set(first) and len(b.nodes()) == 8
+    listeners.kill()
+    wait_until(lambda: set(b.nodes()) == set(second), 20, lambda: f"all; there are {sorted(b.nodes())}")
+    assert b.status()["problem_table"] is None
