@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "mediator/internal.h"
 
-#define LINE_EVERY_MS 10000 // for each of them; one may come and go quickly
+#define LINE_EVERY_MS 60000 // for each of them; one may come and go quickly
 
 static const char *const names[PROBLEMS] = {
 	[PROBLEM_ADVERTS] = "adverts", [PROBLEM_TABLE] = "table", [PROBLEM_CACHE] = "cache",
