@@ -260,6 +260,7 @@ struct agent *agent_new(struct event_base *base, const struct agent_config *conf
 	agent->tick = event_new(base, -1, 0, on_tick, agent);
 	downs_init(&agent->downs);
 	problems_init(agent);
+	silence_init(agent);
 	flood_init(agent);
 	resume_init(agent);
 	setbacks_init(agent);

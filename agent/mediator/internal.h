@@ -127,6 +127,7 @@ struct silence {
 	enum culprit culprit;
 	bool is_settled; // that is known
 	bool is_logged;
+	struct log_limit lines;
 	struct bus *bus; // while it is being asked
 	unsigned n_reports;
 	struct {
@@ -262,6 +263,7 @@ void problems_end(struct agent *agent, enum problem problem);               // i
 const char *problems_text(const struct agent *agent, enum problem problem); // "": all is well
 
 // silence.c
+void silence_init(struct agent *agent);
 void silence_begin(struct agent *agent);
 void silence_end(struct agent *agent); // also when there is no discovery process any more
 void silence_checked(struct agent *agent);

@@ -248,6 +248,7 @@ static void on_message(void *user, const struct link_msg *msg)
 		break;
 	case LINK_MENDED:
 		hostif_fini(&agent->hostif);
+		flood_browsing(agent); // all who are there are heard at once
 		peers_mended(agent->peers, msg->ref.ifindex, now_ms);
 		break;
 	case LINK_SEEN:

@@ -74,9 +74,11 @@
 /*
  * How long after a question to all of the network the next one may be asked. All instances answer
  * to all, and Avahi compares each answer with each instance, on every host: of 300 that takes it
- * half a second, of 1 000 several.
+ * half a second, of 1 000 several. A longer wait than until they are renewed anyway gains nothing.
  */
 static inline uint64_t agent_ask_every_ms(uint32_t instances)
 {
-	return AGENT_ASK_EVERY_MS + (uint64_t)instances * instances / 10;
+	uint64_t ms = AGENT_ASK_EVERY_MS + (uint64_t)instances * instances / 10;
+
+	return ms < AGENT_TTL_MAX_S * 1000U ? ms : AGENT_TTL_MAX_S * 1000U;
 }

@@ -28,14 +28,13 @@ void problems_init(struct agent *agent)
 void problems_begin(struct agent *agent, enum problem problem, const char *format, ...)
 {
 	struct problem_state *state = &agent->problems[problem];
-	bool was_on = problems_text(agent, problem)[0] != '\0';
 	uint64_t suppressed;
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(state->text, sizeof(state->text), format, args);
 	va_end(args);
-	if (!was_on && log_limit_pass(&state->lines, clock_now_ms(), &suppressed)) {
+	if (!state->is_logged && log_limit_pass(&state->lines, clock_now_ms(), &suppressed)) {
 		state->is_logged = true;
 		log_warn("%s problem=%s suppressed=%llu", state->text, names[problem],
 			 (unsigned long long)suppressed);

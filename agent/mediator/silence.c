@@ -8,8 +8,11 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "mediator/internal.h"
+
+#define LINE_EVERY_MS 10000 // a slow Avahi may be silent again and again
 
 static const char *const names[] = {
 	[CULPRIT_DISCOVERY] = "the discovery process",
@@ -44,14 +47,17 @@ static void settle(struct agent *agent, enum culprit culprit)
 {
 	struct silence *silence = &agent->silence;
 	char text[LINK_TEXT_MAX];
+	uint64_t suppressed;
 
 	silence->is_settled = true;
 	silence->culprit = culprit;
 	// That nothing works may be known already, and logged.
 	if (!silence->is_logged && agent->lan.state == LINK_STATE_RUNNING &&
-	    silence_text(agent, text) != NULL) {
+	    silence_text(agent, text) != NULL &&
+	    log_limit_pass(&silence->lines, clock_now_ms(), &suppressed)) {
 		silence->is_logged = true;
-		log_warn("No discovery for now: %s.", text);
+		log_warn("No discovery for now: %s. suppressed=%llu", text,
+			 (unsigned long long)suppressed);
 	}
 	send_reports(agent);
 }
@@ -70,10 +76,17 @@ static void find_culprit(struct agent *agent)
 	struct silence *silence = &agent->silence;
 
 	if (!link_is_asleep(agent->link)) {
+		bus_free(silence->bus);
+		silence->bus = NULL;
 		settle(agent, CULPRIT_DISCOVERY);
 	} else if (silence->bus == NULL) {
 		silence->bus = bus_new(agent->base, on_bus_known, agent);
 	}
+}
+
+void silence_init(struct agent *agent)
+{
+	agent->silence.lines.interval_ms = LINE_EVERY_MS;
 }
 
 void silence_begin(struct agent *agent)

@@ -55,8 +55,7 @@ static bool is_at_incumbent(const struct claim *claims, const struct claim *clai
 static bool is_holding(const struct claim *claim)
 {
 	return !claim->is_newcomer && !claim->is_suspect && is_live(claim) &&
-	       claim->liveness.state != LIVENESS_UNCONFIRMED &&
-	       claim->liveness.state != LIVENESS_OUTAGE;
+	       !claim->liveness.is_unconfirmed;
 }
 
 /*
@@ -103,6 +102,8 @@ static void adopt_kin(struct claim *claims)
 		LL_FOREACH (claims, claim) {
 			if (claim->is_newcomer && is_kin_of_incumbent(claims, claim)) {
 				claim->is_suspect = is_in_the_way(claims, claim);
+				claim->is_challenged &=
+					!claim->is_suspect; // that was another question
 				claim->is_newcomer = false;
 				is_changed = true;
 			}
@@ -270,18 +271,26 @@ static struct claim *find_idle_newcomer(struct claim *claims, bool is_any_fine)
 	return idle;
 }
 
+// A suspect for which nobody has vouched, then what is of the past, then the oldest suspect.
 static struct claim *find_old_incumbent(struct claim *claims)
 {
-	struct claim *oldest = NULL;
+	struct claim *oldest = NULL, *suspect = NULL;
 	struct claim *claim;
 
 	LL_FOREACH (claims, claim) {
-		if (!claim->is_newcomer && !claim->is_shown &&
-		    (oldest == NULL || claim->revision < oldest->revision)) {
+		if (claim->is_newcomer || claim->is_shown) {
+			continue;
+		}
+		if (claim->is_suspect && !claim->liveness.is_probing) {
+			return claim;
+		}
+		if (claim->is_suspect) {
+			suspect = suspect == NULL ? claim : suspect;
+		} else if (oldest == NULL || claim->revision < oldest->revision) {
 			oldest = claim;
 		}
 	}
-	return oldest;
+	return oldest != NULL ? oldest : suspect;
 }
 
 const char *contest_make_room(struct claim *claims, const struct claim *more, struct claim **victim)

@@ -45,8 +45,6 @@ bool peers_seen(struct peers *peers, const char *instance, struct peers_where wh
 		uint64_t now_ms)
 {
 	struct claim *claim = roster_find_claim(peers, instance);
-	bool is_kept;
-
 	if (claim == NULL) {
 		if (HASH_COUNT(peers->claims) >= peers->config.claims_max ||
 		    strlen(instance) > SERVICE_INSTANCE_MAX) {
@@ -55,12 +53,12 @@ bool peers_seen(struct peers *peers, const char *instance, struct peers_where wh
 		claim = claim_new(instance, ++peers->next_id);
 		HASH_ADD_STR(peers->claims, instance, claim);
 	}
-	is_kept = roster_enter(peers, claim, where);
+	roster_enter(peers, claim, where);
 	peer_act(&peers->world, claim, liveness_seen(&claim->liveness));
 	if (claim->peer != NULL) {
 		roster_settle(peers, peer_entry_of(claim->peer), now_ms);
 	}
-	return is_kept;
+	return true;
 }
 
 // It is not heard there any more. Its end is verified, unless another is in its place.
@@ -119,6 +117,20 @@ bool peers_is_wanted(const struct peers *peers, const struct peers_ticket *ticke
 	return claim != NULL && claim->id == ticket->id;
 }
 
+// A host may have lost one of its addresses. Where there is no other, a brief silence is none.
+static bool probe_on(struct peers *peers, struct claim *claim, const struct peers_ticket *ticket,
+		     enum liveness_verdict verdict)
+{
+	if (peer_probe_next(&peers->world, claim, &ticket->address, ticket->must_connect)) {
+		return true;
+	}
+	if (!ticket->is_brief || verdict != LIVENESS_SILENT) {
+		return false;
+	}
+	sightings_forgive(&claim->sightings);
+	return peer_probe_next(&peers->world, claim, NULL, ticket->must_connect);
+}
+
 void peers_judge(struct peers *peers, const struct peers_ticket *ticket,
 		 enum liveness_verdict verdict, uint64_t now_ms)
 {
@@ -143,7 +155,7 @@ void peers_judge(struct peers *peers, const struct peers_ticket *ticket,
 	}
 	// A host may have lost one of its addresses; one that is withdrawn too is gone.
 	if (!is_elsewhere || !claim->liveness.is_advertised ||
-	    !peer_probe_next(&peers->world, claim, &ticket->address, ticket->must_connect)) {
+	    !probe_on(peers, claim, ticket, verdict)) {
 		peer_act(&peers->world, claim, liveness_judged(&claim->liveness, verdict, now_ms));
 	}
 	roster_settle(peers, peer_entry_of(claim->peer), now_ms);

@@ -118,7 +118,11 @@ static const char *update(struct peers *peers, struct claim *claim, const struct
 				claim_family(claim) != ep_carrier_family(found->service.carrier))) {
 		peer_hide(&peers->world, claim);
 	}
-	take(peers, claim, found, NULL, now_ms);
+	if (is_continued) {
+		renew(peers, claim, found, now_ms);
+	} else {
+		take(peers, claim, found, NULL, now_ms);
+	}
 	claim->is_newcomer |= !is_continued;
 	if (is_moved) {
 		claim->id = ++peers->next_id;

@@ -36,21 +36,17 @@ void roster_uncount(struct peers *peers, const struct claim *claim)
 	peers->n_told -= was_told ? 1 : 0;
 }
 
-bool roster_enter(struct peers *peers, struct claim *claim, struct peers_where where)
+void roster_enter(struct peers *peers, struct claim *claim, struct peers_where where)
 {
 	bool was_told = sightings_is_told(&claim->sightings, where);
 	struct peers_where other;
 	uint8_t at = 0;
 	bool was_anywhere = sightings_next_told(&claim->sightings, &at, &other);
 
-	if (!sightings_seen(&claim->sightings, where)) {
-		return false;
-	}
-	if (!was_told) {
+	if (sightings_seen(&claim->sightings, where) && !was_told) {
 		census_add(&peers->census, where);
 		peers->n_told += was_anywhere ? 0 : 1;
 	}
-	return true;
 }
 
 bool roster_leave(struct peers *peers, struct claim *claim, struct peers_where where)

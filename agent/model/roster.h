@@ -32,8 +32,8 @@ struct peer_entry *roster_obtain_entry(struct peers *peers, struct ep_str node);
 void roster_drop_claim(struct peers *peers, struct claim *claim);
 void roster_drop_entry(struct peers *peers, struct peer_entry *entry);
 
-// roster_enter(): it is heard there. Return: false when it is heard in too many places already.
-bool roster_enter(struct peers *peers, struct claim *claim, struct peers_where where);
+// roster_enter(): it is heard there, unless it is in too many places already.
+void roster_enter(struct peers *peers, struct claim *claim, struct peers_where where);
 // roster_leave(): it is not heard there any more. Return: whether it is heard nowhere now.
 bool roster_leave(struct peers *peers, struct claim *claim, struct peers_where where);
 // roster_uncount(): it is about to be heard nowhere.

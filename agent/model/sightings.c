@@ -364,15 +364,13 @@ static void hold_on(struct sightings *sightings, const uint8_t *bytes, uint8_t l
 	}
 }
 
-// Has it another address there, of that family?
-static bool is_proven_at(const struct sightings *sightings, struct peers_where where,
-			 const struct peers_address *address)
+// Has it an address there, of that family?
+static bool is_proven_at(const struct sightings *sightings, struct peers_where where, uint8_t len)
 {
 	for (uint8_t i = 0; i < sightings->n; i++) {
 		const struct sighting *sighting = &sightings->all[i];
 
-		if (is_at(sighting, where) && sighting->len == address->len &&
-		    is_proven(sighting) && !has_address(sighting, address->bytes, address->len)) {
+		if (is_at(sighting, where) && sighting->len == len && is_proven(sighting)) {
 			return true;
 		}
 	}
@@ -428,6 +426,7 @@ bool sightings_resolved(struct sightings *sightings, struct peers_where where,
 			const struct peers_address *addresses, uint8_t n, uint8_t len,
 			const uint8_t *hold)
 {
+	bool is_proven_there = hold != NULL && is_proven_at(sightings, where, len);
 	bool is_new = false;
 
 	for (uint8_t i = sightings->n; i-- > 0;) {
@@ -449,7 +448,7 @@ bool sightings_resolved(struct sightings *sightings, struct peers_where where,
 		sighting = find_at(sightings, where, address);
 		if (sighting == NULL) {
 			is_new |= sightings_find(sightings, address->bytes, address->len) == NULL;
-			is_unproven = hold != NULL && is_proven_at(sightings, where, address);
+			is_unproven = is_proven_there && address->len == len;
 			sighting = add(sightings, where);
 			if (sighting != NULL) {
 				sighting->is_unproven = is_unproven;
