@@ -148,7 +148,7 @@ struct lookup *lookups_start(struct lookups *all, uint64_t now_ms)
 
 void lookups_called(struct lookups *all, uint64_t took_ms, uint64_t now_ms)
 {
-	uint64_t pause_ms = took_ms * LOOKUPS_PAUSE;
+	uint64_t pause_ms = took_ms < LOOKUPS_SLOW_MS ? 0 : took_ms * LOOKUPS_PAUSE;
 
 	all->pause_until_ms =
 		now_ms + (pause_ms < LOOKUPS_PAUSE_MAX_MS ? pause_ms : LOOKUPS_PAUSE_MAX_MS);

@@ -27,9 +27,10 @@
 #define LOOKUPS_FLIGHT_MS 10000
 #define LOOKUPS_HURRY_MS 250
 /*
- * On a large network Avahi has much to do, the more so while it is asked; then each call takes
- * long. It is left alone for so many times as long as the last one took.
+ * On a large network Avahi has much to do, the more so while it is asked. After a call that took
+ * long it is left alone for so many times as long.
  */
+#define LOOKUPS_SLOW_MS 10
 #define LOOKUPS_PAUSE 4
 #define LOOKUPS_PAUSE_MAX_MS 1000
 
