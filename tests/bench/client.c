@@ -4,9 +4,9 @@
 /*
  * bench-client WHAT ROUNDS MS CLIENTS DEPTH WHO=TONGUE:WHERE:NAMES...
  *
- * Measures contenders in turn, in short rounds, so that what else the machine does hits all of
- * them. Each serves the names 0 to NAMES - 1. WHAT is lookup, register, names or list; prints a
- * line of JSON for each contender and round.
+ * Measures contenders in turn, in short rounds and another order in each, so that what else the
+ * machine does hits all of them. Each serves the names 0 to NAMES - 1. WHAT is lookup, register,
+ * names or list; prints a line of JSON for each contender and round.
  */
 
 #include <stdio.h>
@@ -62,6 +62,13 @@ static void parse(struct contender *contender, const char *text)
 	contender->fresh = FRESH_NAMES;
 }
 
+// Less than limit; the same in each run.
+static unsigned next_random(uint64_t *state, unsigned limit)
+{
+	*state = *state * 6364136223846793005U + 1442695040888963407U;
+	return (unsigned)(*state >> 33) % limit;
+}
+
 // Lookups of names in no order, the same for all who have as many.
 static void make_requests(struct contender *contender)
 {
@@ -73,9 +80,7 @@ static void make_requests(struct contender *contender)
 	requests->len = contender->tongue->lookup(request, 1, 0);
 	requests->bytes = xcalloc(requests->n, requests->len);
 	for (unsigned i = 0; i < requests->n; i++) {
-		state = state * 6364136223846793005U + 1442695040888963407U;
-		contender->tongue->lookup(request, i + 1,
-					  (unsigned)(state >> 33) % contender->names);
+		contender->tongue->lookup(request, i + 1, next_random(&state, contender->names));
 		memcpy(requests->bytes + i * requests->len, request, requests->len);
 	}
 }
@@ -182,10 +187,23 @@ static void close_contender(struct contender *contender, const struct plan *plan
 	free(contender->where);
 }
 
+// Who comes after whom matters: a CPU that was busy is awake, and another's names are in its cache.
+static void shuffle(unsigned *order, unsigned n, uint64_t *state)
+{
+	for (unsigned i = 0; i < n; i++) {
+		unsigned other = next_random(state, i + 1);
+
+		order[i] = order[other];
+		order[other] = i;
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct contender *contenders;
 	struct plan plan = {0};
+	uint64_t state = 1;
+	unsigned *order;
 	unsigned n;
 
 	if (argc < 7) {
@@ -198,14 +216,15 @@ int main(int argc, char **argv)
 	plan.depth = (unsigned)atoi(argv[5]);
 	n = (unsigned)argc - 6;
 	contenders = xcalloc(n, sizeof(*contenders));
+	order = xcalloc(n, sizeof(*order));
 	for (unsigned i = 0; i < n; i++) {
 		parse(&contenders[i], argv[6 + i]);
 		open_contender(&contenders[i], &plan);
 	}
 	for (unsigned round = 0; round < plan.rounds; round++) {
+		shuffle(order, n, &state);
 		for (unsigned i = 0; i < n; i++) {
-			// Each is the first of a round in its turn.
-			one_round(&contenders[(round + i) % n], &plan, round);
+			one_round(&contenders[order[i]], &plan, round);
 		}
 	}
 	for (unsigned i = 0; i < n; i++) {
@@ -213,6 +232,7 @@ int main(int argc, char **argv)
 	}
 	samples_fini(&plan.samples);
 	samples_fini(&plan.gone);
+	free(order);
 	free(contenders);
 	return 0;
 }

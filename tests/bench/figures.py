@@ -23,6 +23,8 @@ class Figure:
     p99: float
     low: float
     high: float
+    p95: float
+    max: float
     n: int
 
     @classmethod
@@ -30,7 +32,8 @@ class Figure:
         """p99s: of each round, where values are the medians of rounds."""
         values = list(values)
         p99 = median(p99s) if p99s else quantile(values, 0.99)
-        return cls(median(values), p99, quantile(values, 0.1), quantile(values, 0.9), len(values))
+        low, high = quantile(values, 0.1), quantile(values, 0.9)
+        return cls(median(values), p99, low, high, quantile(values, 0.95), max(values), len(values))
 
 
 @dataclass
