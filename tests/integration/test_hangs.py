@@ -54,12 +54,14 @@ class Couple:
 
 @contextmanager
 def answered_lookups(host, names):
-    """Nodes that are known are found all the time, within 100 ms; a starved machine is slow with anything."""
+    """Nodes that are known are found all the time: every lookup, and 99 in 100 within 100 ms.
+
+    The slowest one says more of the machine: a single moment without a processor makes it."""
     with Lookups(host, names) as lookups:
         yield
         figures = lookups.end()
-    assert figures["n"] > 10 and figures["missed"] == 0, figures
-    assert figures["lookup"]["most"] <= max(100_000, 3 * figures["raw"]["most"]), figures
+    assert figures["n"] > 100 and figures["missed"] == 0, figures
+    assert figures["lookup"]["p99"] < 100_000, figures
 
 
 @pytest.mark.parametrize("what", [AVAHI, BUS, DISCOVERY])
@@ -123,8 +125,11 @@ def clocked(lab, product):
 
 def test_a_clock_that_is_set_forward_loses_nothing_and_one_set_back_is_told(clocked, b):
     couple = Couple(clocked, b)
+    heard = clocked.spawn(["stdbuf", "-oL", "avahi-browse", "-p", "_erlang-dist._tcp"], name="avahi-browse")
+    wait_until(lambda: re.search("^[+]", heard.output, re.M), what="what Avahi knows")
     clocked.step_clock(3600)  # in Avahi's cache everything is too old
-    wait_until(lambda: clocked.status()["instances_unheard"] > 0, what="Avahi to forget")
+    wait_until(lambda: re.search("^-", heard.output, re.M), what="Avahi to forget")
+    heard.kill()
     couple.add_nodes()
     couple.wait_for_views()
     wait_until(lambda: clocked.status()["instances_unheard"] == 0, what="Avahi to hear all again")
