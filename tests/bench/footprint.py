@@ -10,16 +10,11 @@ from pathlib import Path
 
 from arena import TESTS, tool, wait_until
 from figures import Figure, Promise, Row
+from processes import private_kb
 
 sys.path.insert(0, str(TESTS / "front"))
 
 NAME = "n%07d@a-host-of-some.domain"  # 30 bytes
-
-
-def private_kb(*pids):
-    """Memory that these processes have written to and share with nobody."""
-    return sum(int(re.search(r"^Private_Dirty: +(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M)[1])
-               for pid in pids)  # fmt: skip
 
 
 def switches(*pids):

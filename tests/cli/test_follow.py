@@ -7,9 +7,8 @@ import os
 import signal
 
 import pytest
+from epmdns_wire import CHANGED, DOWN, READY, UP
 from scripts import ALICE, BOB, KEYS
-
-UP, READY, DOWN, CHANGED = 1, 2, 3, 4
 
 
 def watched(session, *events):

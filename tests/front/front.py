@@ -24,8 +24,7 @@ FAKE_DISCOVERY = os.environ.get("EPMDNS_FAKE_DISCOVERY") or BUILD / "tests/unit/
 WRAP = shlex.split(os.environ.get("EPMDNS_TEST_WRAP", ""))  # for instance: valgrind -q --error-exitcode=99
 DEADLINE_S = 20.0
 INET, INET6 = 4, 6
-UP, READY, DOWN, CHANGED = 1, 2, 3, 4
-UNCONFIRMED, CONFLICT = 2, 3  # and UP
+UNCONFIRMED, CONFLICT = 2, 3  # states, as 1 for up is
 
 
 def wait_until(predicate, what, deadline_s=DEADLINE_S):
@@ -140,7 +139,7 @@ class Client(wire.Stream):
         return [(item["node"], item["port"]) for item in answer.items]
 
     def status(self):
-        return dict(stat.decode().split("=", 1) for stat in self.ask("status")["stat"])
+        return stats(self.ask("status"))
 
     def watch(self, **fields):
         return Watch(self, **fields)
@@ -153,8 +152,8 @@ class Watch:
         self.client = client
         self.id = client.send("watch", **fields)
         self.listed = []
-        while (item := self.next()).get("event") != READY:
-            assert item["event"] == UP
+        while (item := self.next()).get("event") != wire.READY:
+            assert item["event"] == wire.UP
             self.listed.append(item)
 
     def next(self):
@@ -172,6 +171,11 @@ class Watch:
     def expect_nothing(self):
         """Nothing has been told up to now."""
         self.client.ask("status")
+
+
+def stats(report):
+    """{key: value} of the answer to status."""
+    return dict(stat.decode().split("=", 1) for stat in report["stat"])
 
 
 def code_name(error):
@@ -357,7 +361,6 @@ class Daemon:
         began = time.monotonic()
         self.process.send_signal(number)
         return self.end(), time.monotonic() - began
-
 
     def close(self):
         """Return: None, or what was wrong with its end."""

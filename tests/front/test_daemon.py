@@ -12,6 +12,7 @@ import sys
 
 import pytest
 from front import DAEMON, DEADLINE_S, WRAP, Client, clean_environment, wait_until
+from processes import cpu_seconds
 
 ALONE = ("--backend", "none")
 
@@ -27,12 +28,6 @@ def run(*args, env=None):
 
 def mode_of(path):
     return stat.S_IMODE(path.lstat().st_mode)
-
-
-def cpu_seconds(pid):
-    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-        fields = file.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import time
 
 import epmdns_wire as wire
 import pytest
-from front import CHANGED, CONFLICT, DOWN, INET6, READY, UNCONFIRMED, UP, Node, code_name, wait_until
+from epmdns_wire import CHANGED, DOWN, READY, UP
+from front import CONFLICT, INET6, UNCONFIRMED, Node, code_name, wait_until
 
 pytestmark = pytest.mark.usefixtures("network")
 B = b"bob@b.home"

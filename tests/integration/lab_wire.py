@@ -90,7 +90,7 @@ class Client(wire.Stream):
         self.send("watch", filter=1)
         while missing:
             item = self.next()
-            if item.get("node") is not None and item["event"] == 1:
+            if item.get("node") is not None and item["event"] == wire.UP:
                 seen[item["node"].decode()] = item["creation"]
                 missing.discard(item["node"].decode())
         return seen

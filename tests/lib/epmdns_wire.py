@@ -44,6 +44,8 @@ CODES = {
     "unavailable": 13,
 }
 
+UP, READY, DOWN, CHANGED = 1, 2, 3, 4  # what the field event says
+
 
 @dataclass(frozen=True)
 class Field:

@@ -18,6 +18,8 @@ import time
 from soaklab import TESTS, Lab, Party, say, wait_until
 from trials import Lookups, connection, discovery_pid
 
+from processes import private_kb
+
 LEFT = 100  # of the nodes that come and go, those that stay at the end
 TTL_S = 15
 MEMORY_KB = 512  # that a process may have more after the last round than after the first
@@ -199,10 +201,7 @@ class World:
 
     def memory(self):
         """{process: kB that are its own}"""
-        return {
-            name: int(re.search(r"Private_Dirty: +([0-9]+)", open(f"/proc/{pid}/smaps_rollup").read())[1])
-            for name, pid in self.pids().items()
-        }
+        return {name: private_kb(pid) for name, pid in self.pids().items()}
 
     def start(self, script, *args):
         return self.host.spawn(["/usr/bin/python3", "-B", TESTS / "lib" / script, *args], name=script)

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 from soaklab import Lab, say, wait_until
 
@@ -18,9 +17,10 @@ from hostility import advertised, lies_about, odd_services, rivals_of, unclean
 from lab_process import tool
 from lab_wire import Client
 from mdns_forge import GROUP, Crowd, send, start
+from views import Processes
 
 HONEST = 5  # nodes on the honest host
-PROGRAMS = ("epmdnsd", "epmdns-discover")  # as the kernel cuts their names
+OURS = ("epmdnsd", "epmdns-discovery")
 PROBES_A_SECOND = 100  # PROBER_PER_SECOND; counted from when the second began, so twice that may come in a row
 MEMORY_MB, CPU_SHARE, LOG_EVERY_S = 8, 0.20, 10
 
@@ -30,8 +30,7 @@ class Meter:
 
     def __init__(self, host, interval=0.25):
         self.host, self.interval = host, interval
-        self.pids = {name: pid for pid, name in host.running().items() if name in PROGRAMS}
-        assert len(self.pids) == 2, host.running()
+        self.processes = Processes([host], OURS)
         self.is_over = threading.Event()
 
     def __enter__(self):
@@ -48,16 +47,11 @@ class Meter:
 
     def _cpu(self):
         """{name: seconds}"""
-        return {name: int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
-                for name, pid in self.pids.items()}  # fmt: skip
+        return {name: seconds for name, (seconds,) in self.processes.cpu().items()}
 
     def _memory(self):
         """{name: kB}"""
-        found = {}
-        for name, pid in self.pids.items():
-            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-            found[name] = next(int(line.split()[1]) for line in lines if line.startswith("Private_Dirty"))
-        return found
+        return {name: kilobytes for name, (kilobytes,) in self.processes.memory().items()}
 
     def _log(self):
         return self.host.agents[-1].output.splitlines()

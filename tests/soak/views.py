@@ -14,10 +14,9 @@ import soaklab  # noqa: F401 (where the lab is)
 
 import epmdns_wire as wire
 from lab_wire import reach
+from processes import cpu_seconds, private_kb
 
-UP, READY, DOWN, CHANGED = 1, 2, 3, 4
 EVERYTHING = 1  # hidden nodes, too
-TICKS = os.sysconf("SC_CLK_TCK")
 PROGRAMS = {"epmdnsd": "epmdnsd", "epmdns-discover": "epmdns-discovery", "avahi-daemon": "avahi-daemon"}
 
 
@@ -39,7 +38,7 @@ class View:
         bodies, self._rest = wire.split(self._rest + data)
         for item in map(wire.decode, bodies):
             node = item.get("node")
-            if item["event"] == DOWN:
+            if item["event"] == wire.DOWN:
                 self.up.pop(node, None)
                 self.downs.append((now, node))
             elif node is not None:
@@ -90,31 +89,23 @@ class Views:
 class Processes:
     """The programs of some hosts, and what they have used so far."""
 
-    def __init__(self, hosts):
+    def __init__(self, hosts, programs=tuple(PROGRAMS.values())):
+        self.programs = programs
         self.pids = {
-            host: {PROGRAMS[name]: pid for pid, name in host.running().items() if name in PROGRAMS} for host in hosts
+            host: {PROGRAMS[name]: pid for pid, name in host.running().items() if PROGRAMS.get(name) in programs}
+            for host in hosts
         }
 
     def cpu(self):
         """{program: [seconds of user and system time, of each host]}"""
-        return self._each(_cpu)
+        return self._each(cpu_seconds)
 
     def memory(self):
         """{program: [kB that are its own, of each host]}"""
-        return self._each(_private)
+        return self._each(private_kb)
 
     def _each(self, measure):
-        return {name: [measure(pids[name]) for pids in self.pids.values()] for name in PROGRAMS.values()}
-
-
-def _cpu(pid):
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def _private(pid):
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_"))
+        return {name: [measure(pids[name]) for pids in self.pids.values()] for name in self.programs}
 
 
 class Machine:
