@@ -342,11 +342,23 @@ const struct sighting *sightings_find(const struct sightings *sightings, const u
 	return best;
 }
 
-// That it is heard there must show even without an address. There is room: it was heard before.
+/*
+ * That it is heard there must show even without an address. It was heard there before, so that
+ * without room for more what is held is of there, and gives way.
+ */
 static void keep_reference(struct sightings *sightings, struct peers_where where)
 {
-	if (!sightings_is_seen(sightings, where)) {
-		add(sightings, where);
+	if (sightings_is_seen(sightings, where) || add(sightings, where) != NULL) {
+		return;
+	}
+	for (uint8_t i = 0; i < sightings->n; i++) {
+		struct sighting *sighting = &sightings->all[i];
+
+		if (is_at(sighting, where)) {
+			*sighting =
+				(struct sighting){.ifindex = where.ifindex, .family = where.family};
+			return;
+		}
 	}
 }
 

@@ -295,6 +295,41 @@ static void peers_bound_to_an_address_of_a_cut_link_are_down(void **state)
 	end(&w);
 }
 
+// With more addresses than there is room for, and the one that is asked not heard any more.
+static void peers_are_counted_no_more_when_gone_however_many_addresses_they_had(void **state)
+{
+	struct peers_where where;
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1");
+	for (int32_t i = 1; i <= 4; i++) {
+		char text[128] = "";
+
+		for (int k = i < 4 ? 8 : 7; k > 0; k--) {
+			size_t n = strlen(text);
+
+			snprintf(text + n, sizeof(text) - n, "%s10.%d.0.%d", n > 0 ? " " : "", i,
+				 k);
+		}
+		hear(&w, &alice, (struct peers_where){ETH + i, EP_FAMILY_INET}, text);
+	}
+	assert_null(resolve(&w, &alice, ETH4, "fe80::1"));
+	assert_int_equal(peers_fullest(w.peers, &where), 1);
+	for (int32_t i = 0; i <= 4; i++) {
+		lose(&w, "A", (struct peers_where){ETH + i, EP_FAMILY_INET});
+	}
+	w.log[0] = '\0';
+	judge(&w, "A", LIVENESS_REFUSED);
+	assert_int_equal(peers_instances(w.peers), 0);
+	assert_int_equal(peers_fullest(w.peers, &where), 0);
+	hear(&w, &alice, ETH4, "10.0.0.1"); // one, and not a second
+	assert_int_equal(peers_fullest(w.peers, &where), 1);
+	w.log[0] = '\0';
+	end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -314,6 +349,8 @@ int main(void)
 			peers_unconfirmed_through_an_outage_are_down_when_their_link_is_cut),
 		cmocka_unit_test(peers_that_are_told_of_again_are_resolved_and_if_down_asked),
 		cmocka_unit_test(peers_bound_to_an_address_of_a_cut_link_are_down),
+		cmocka_unit_test(
+			peers_are_counted_no_more_when_gone_however_many_addresses_they_had),
 	};
 
 	return cmocka_run_group_tests_name("peers_links", tests, NULL, NULL);
