@@ -201,6 +201,49 @@ static void peers_answers_a_literal_or_bound_address_when_it_is_plausible(void *
 	}
 }
 
+// A host that is slow is not gone: in haste is asked only who has another address to be asked at.
+static void
+peers_stay_up_when_a_former_address_is_briefly_silent_and_there_is_no_other(void **state)
+{
+	const struct ad literal = {.instance = "B", .node = "b@192.168.0.1"};
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &literal, ETH4, "192.168.0.1");
+	assert_null(resolve(&w, &literal, ETH4, "192.168.0.2")); // its host's other address
+	assert_true(w.probes[0].ticket.is_brief);
+	w.log[0] = '\0';
+	judge(&w, "B", LIVENESS_SILENT);
+	expect(&w, "probe B at 192.168.0.1:4000");
+	assert_false(w.probes[0].ticket.is_brief);
+	judge(&w, "B", LIVENESS_SILENT);
+	expect(&w, "down b@192.168.0.1/4 192.168.0.1:4000 #10");
+	end(&w);
+}
+
+static void peers_asks_a_failed_address_again_when_the_other_is_briefly_silent(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	hear(&w, &alice, ETH4, "10.0.0.1 10.0.0.2");
+	hint(&w, "alice@a", 0);
+	judge(&w, "A", LIVENESS_SILENT);
+	judge(&w, "A", LIVENESS_ACCEPTED);
+	w.log[0] = '\0';
+	assert_null(resolve(&w, &alice, ETH4, "10.0.0.1")); // Avahi gives one of them
+	expect(&w, "probe A at 10.0.0.2:4000");
+	assert_true(w.probes[0].ticket.is_brief);
+	judge(&w, "A", LIVENESS_SILENT);
+	expect(&w, "probe A at 10.0.0.1:4000, changed alice@a/4 10.0.0.1:4000 #10");
+	assert_false(w.probes[0].ticket.is_brief);
+	judge(&w, "A", LIVENESS_ACCEPTED);
+	expect(&w, "");
+	end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,6 +255,10 @@ int main(void)
 		cmocka_unit_test(peers_does_not_show_what_is_off_link_unless_it_is_allowed),
 		cmocka_unit_test(peers_answers_a_literal_or_bound_address_when_it_is_plausible),
 		cmocka_unit_test(peers_keeps_its_address_when_no_other_is_heard),
+		cmocka_unit_test(
+			peers_stay_up_when_a_former_address_is_briefly_silent_and_there_is_no_other),
+		cmocka_unit_test(
+			peers_asks_a_failed_address_again_when_the_other_is_briefly_silent),
 	};
 
 	return cmocka_run_group_tests_name("peers_addresses", tests, NULL, NULL);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: 2026 The epmdns authors
 
-// Who has a name that several claim, and what forged claims achieve.
+// Who has a name that several claim.
 #include "peers_story.h"
 
 static const struct ad alice = {.instance = "A"};
@@ -119,111 +119,6 @@ static void peers_makes_the_former_incumbent_a_newcomer_when_it_returns(void **s
 	end(&w);
 }
 
-static void peers_takes_no_forged_copy_for_the_incumbent_when_it_comes_from_elsewhere(void **state)
-{
-	// Creation, agent and a higher revision: all of it is public.
-	const struct ad forged = {.instance = "F", .revision = 99, .port = 6000};
-	struct world w;
-
-	(void)state;
-	begin(&w);
-	hear(&w, &alice, ETH4, "10.0.0.1");
-	hear(&w, &forged, ETH4, "10.0.0.66");
-	expect(&w, "up alice@a/4 10.0.0.1:4000 #10, probe A at 10.0.0.1:4000, "
-		   "probe F at 10.0.0.66:6000");
-	judge(&w, "A", LIVENESS_ACCEPTED);
-	judge(&w, "F", LIVENESS_REFUSED);
-	expect(&w, "");
-	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "10.0.0.1:4000 #10");
-	end(&w);
-}
-
-static void peers_shows_no_successor_for_which_its_host_does_not_vouch(void **state)
-{
-	const struct ad forged = {.instance = "F", .creation = 66, .revision = 99, .port = 6000};
-	struct world w;
-
-	(void)state;
-	begin(&w);
-	hear(&w, &alice, ETH4, "10.0.0.1");
-	hear(&w, &forged, ETH4, "10.0.0.1");
-	expect(&w, "up alice@a/4 10.0.0.1:4000 #10, probe F at 10.0.0.1:6000");
-	judge(&w, "F", LIVENESS_ACCEPTED); // by another program there
-	expect(&w, "");
-	hint(&w, "alice@a", 0);
-	judge(&w, "F", LIVENESS_REFUSED);
-	judge(&w, "A", LIVENESS_ACCEPTED);
-	w.log[0] = '\0';
-	wait_ms(&w, LIVENESS_AGAIN_MS);
-	judge(&w, "F", LIVENESS_REFUSED);
-	expect(&w, "probe F at 10.0.0.1:6000");
-	// Now the incumbent ends: not taken for replaced by what is down.
-	lose(&w, "A", ETH4);
-	expect(&w, "probe A at 10.0.0.1:4000");
-	end(&w);
-}
-
-// The forger's own host vouches for anything.
-static void peers_takes_the_word_of_the_incumbents_host_alone(void **state)
-{
-	const struct ad forged = {.instance = "F", .revision = 99, .port = 6000};
-	struct world w;
-
-	(void)state;
-	begin(&w);
-	hear(&w, &alice, ETH4, "10.0.0.1");
-	hear(&w, &forged, ETH4, "10.0.0.66 10.0.0.1");
-	expect(&w, "up alice@a/4 10.0.0.1:4000 #10, probe F at 10.0.0.66:6000");
-	judge(&w, "F", LIVENESS_ADVERTISED);
-	expect(&w, "");
-	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "10.0.0.1:4000 #10");
-	end(&w);
-}
-
-// The forger's address is one that its host has, says a forged record; that is no address of its.
-static void peers_takes_no_word_from_an_address_that_came_later(void **state)
-{
-	const struct ad forged = {.instance = "F", .revision = 99, .port = 6000};
-	struct world w;
-
-	(void)state;
-	begin(&w);
-	hear(&w, &alice, ETH4, "10.0.0.1");
-	assert_null(resolve(&w, &alice, ETH4, "10.0.0.66 10.0.0.1"));
-	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "10.0.0.1:4000 #10");
-	assert_null(resolve(&w, &alice, ETH4, "10.0.0.66"));
-	judge(&w, "A", LIVENESS_ADVERTISED);
-	w.log[0] = '\0';
-	hear(&w, &forged, ETH4, "10.0.0.66");
-	expect(&w, "probe F at 10.0.0.66:6000");
-	judge(&w, "F", LIVENESS_ADVERTISED);
-	expect(&w, "");
-	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "10.0.0.1:4000 #10");
-	end(&w);
-}
-
-// Where no responder can be asked, packet filters for one, it is shown when the former has left.
-static void peers_shows_a_successor_when_nobody_can_vouch_and_the_former_has_left(void **state)
-{
-	const struct ad next = {.instance = "A2", .revision = 2, .tag = "k=v"};
-	struct world w;
-
-	(void)state;
-	begin(&w);
-	hear(&w, &alice, ETH4, "10.0.0.1");
-	hear(&w, &next, ETH4, "10.0.0.1");
-	judge(&w, "A2", LIVENESS_ACCEPTED);
-	expect(&w, "up alice@a/4 10.0.0.1:4000 #10, probe A2 at 10.0.0.1:4000");
-	lose(&w, "A", ETH4);
-	expect(&w, "probe A at 10.0.0.1:4000");
-	judge(&w, "A", LIVENESS_ACCEPTED);
-	w.is_resolving = false;
-	assert_non_null(strstr(w.log, "changed alice@a/4 10.0.0.1:4000 #10"));
-	assert_null(strstr(w.log, "down"));
-	w.log[0] = '\0';
-	end(&w);
-}
-
 // It is still advertised, and nobody says that it has ended.
 static void peers_ends_a_conflict_when_the_rival_answers_no_more(void **state)
 {
@@ -244,39 +139,6 @@ static void peers_ends_a_conflict_when_the_rival_answers_no_more(void **state)
 	}
 	assert_non_null(strstr(w.log, "changed alice@a/4 10.0.0.1:4000 #10"));
 	assert_null(strstr(w.log, "in conflict"));
-	w.log[0] = '\0';
-	end(&w);
-}
-
-// They come with all that is public of it, and with its address.
-static void peers_keeps_who_it_knows_when_many_claim_to_succeed_it(void **state)
-{
-	char instance[16];
-	struct world w;
-
-	(void)state;
-	begin(&w);
-	hear(&w, &alice, ETH4, "10.0.0.1");
-	for (uint32_t i = 2; i < 40; i++) {
-		const struct ad ad = {.instance = instance,
-				      .revision = 1000 + i,
-				      .creation = i % 2 == 0 ? 10 : 600 + i,
-				      .port = (uint16_t)(6000 + i)};
-
-		snprintf(instance, sizeof(instance), "F%u", i);
-		hear(&w, &ad, ETH4, "10.0.0.1");
-		w.n_probes = 0;
-		assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "10.0.0.1:4000 #10");
-	}
-	assert_null(strstr(w.log, "down"));
-	assert_null(strstr(w.log, "changed"));
-	assert_int_equal(peers_instances(w.peers), PEERS_CLAIMS_MAX);
-	for (uint32_t i = 2; i < 40; i++) {
-		snprintf(instance, sizeof(instance), "F%u", i);
-		lose(&w, instance, ETH4);
-	}
-	assert_int_equal(peers_instances(w.peers), 1);
-	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "10.0.0.1:4000 #10");
 	w.log[0] = '\0';
 	end(&w);
 }
@@ -668,15 +530,7 @@ int main(void)
 		cmocka_unit_test(
 			peers_gives_the_name_to_the_newcomer_when_the_incumbent_is_no_more),
 		cmocka_unit_test(peers_makes_the_former_incumbent_a_newcomer_when_it_returns),
-		cmocka_unit_test(
-			peers_takes_no_forged_copy_for_the_incumbent_when_it_comes_from_elsewhere),
-		cmocka_unit_test(peers_shows_no_successor_for_which_its_host_does_not_vouch),
-		cmocka_unit_test(peers_takes_the_word_of_the_incumbents_host_alone),
-		cmocka_unit_test(peers_takes_no_word_from_an_address_that_came_later),
-		cmocka_unit_test(
-			peers_shows_a_successor_when_nobody_can_vouch_and_the_former_has_left),
 		cmocka_unit_test(peers_ends_a_conflict_when_the_rival_answers_no_more),
-		cmocka_unit_test(peers_keeps_who_it_knows_when_many_claim_to_succeed_it),
 		cmocka_unit_test(peers_takes_one_endpoint_for_one_node_whatever_is_claimed),
 		cmocka_unit_test(peers_adopts_the_other_family_when_an_address_in_common_is_known),
 		cmocka_unit_test(peers_asks_no_successor_when_nothing_would_be_left_in_its_place),

@@ -7,6 +7,7 @@
  */
 #include "model/census.h"
 #include "model/peer.h"
+#include "model/roster.h"
 
 #include <utlist.h>
 
@@ -15,7 +16,7 @@
 
 #define NAMES 40
 #define INSTANCES 300
-#define PLACES 4
+#define PLACES 5
 #define PENDING_MAX 4096
 #define STEPS 20000
 
@@ -191,7 +192,8 @@ static void check_entry(const struct storm *storm, const struct peer_entry *entr
 		}
 		n_shown--;
 		assert_int_equal(storm->local_creations[number], 0);
-		assert_true(shown->is_shown && shown->is_usable && !shown->is_newcomer);
+		assert_true(shown->is_shown && shown->is_usable && !shown->is_newcomer &&
+			    !shown->is_suspect);
 		assert_true(liveness_is_shown(&shown->liveness));
 		assert_int_equal(claim_family(shown), slot == 1 ? EP_FAMILY_INET6 : EP_FAMILY_INET);
 		LL_FOREACH (entry->claims, claim) {
@@ -207,26 +209,28 @@ static void check_entry(const struct storm *storm, const struct peer_entry *entr
 	}
 }
 
-// Those of the peers are counted, with those that are not resolved.
+// Each is counted where Avahi has it, also what is not resolved.
 static void check_census(const struct storm *storm)
 {
-	const struct order_link *link = peers_order(storm->peers)->first;
+	const struct claim *claim, *next;
 	struct census census = {0};
+	uint32_t n_clustered = 0, n_nowhere = 0;
 	struct peers_where where;
-	const struct claim *claim;
-	uint32_t n_clustered = 0;
+	uint32_t most;
 
-	for (; link != NULL; link = link->next) {
-		LL_FOREACH (((const struct peer_entry *)(const void *)link)->claims, claim) {
-			uint8_t at = 0;
+	HASH_ITER (hh, storm->peers->claims, claim, next) {
+		bool is_anywhere = false;
+		uint8_t at = 0;
 
-			while (sightings_next_told(&claim->sightings, &at, &where)) {
-				census_add(&census, where);
-			}
-			n_clustered += claim_cluster(claim).n > 0 ? 1 : 0;
+		while (sightings_next_told(&claim->sightings, &at, &where)) {
+			census_add(&census, where);
+			is_anywhere = true;
 		}
+		n_nowhere += is_anywhere ? 0 : 1;
+		n_clustered += claim_cluster(claim).n > 0 ? 1 : 0;
 	}
-	assert_true(peers_fullest(storm->peers, &where) >= census_fullest(&census, &where));
+	most = census_fullest(&census, &where);
+	assert_int_equal(peers_fullest(storm->peers, &where), most > 0 ? most + n_nowhere : 0);
 	assert_int_equal(peers_clustered(storm->peers), n_clustered);
 }
 
@@ -252,15 +256,11 @@ static void check(const struct storm *storm)
 	}
 }
 
-static struct peers_where somewhere(struct storm *storm)
-{
-	static const struct peers_where places[PLACES] = {{2, EP_FAMILY_INET},
-							  {2, EP_FAMILY_INET6},
-							  {3, EP_FAMILY_INET},
-							  {4, EP_FAMILY_INET}};
-
-	return places[below(storm, PLACES)];
-}
+static const struct peers_where places[PLACES] = {{2, EP_FAMILY_INET},
+						  {2, EP_FAMILY_INET6},
+						  {3, EP_FAMILY_INET},
+						  {3, EP_FAMILY_INET6},
+						  {4, EP_FAMILY_INET}};
 
 // Mostly what an instance always says, sometimes anything.
 static void resolve(struct storm *storm, unsigned i, const char *instance, struct peers_where where)
@@ -269,15 +269,17 @@ static void resolve(struct storm *storm, unsigned i, const char *instance, struc
 					   "fd00::1",  "fe80::1",  "127.0.0.1", "10.0.0.4"};
 	static const char *const agents[] = {"agent0", "agent1", "agent2", "own"};
 	bool is_odd = below(storm, 10) == 0;
+	unsigned number = is_odd ? below(storm, NAMES) : i % NAMES;
 	char name[16], text[128] = "";
 	struct peers_address addresses[EP_ADDRESSES_MAX], bound;
 	uint8_t txt[SERVICE_TXT_MAX];
 	struct service service = {
-		.node = name_of(is_odd ? below(storm, NAMES) : i % NAMES, name),
+		.node = name_of(number, name),
 		.creation = 10 + (is_odd ? below(storm, 5) : i % 3),
 		.revision = 1 + (is_odd ? below(storm, 9) : i % 7),
 		.carrier = 1 + (is_odd ? below(storm, 4) : i % 2),
 		.agent = str_of(agents[is_odd ? below(storm, 4) : i % 3]),
+		.cluster = str_of(number % 3 == 0 ? "c" : ""),
 		.n_tags = below(storm, 3) == 0 ? 1 : 0,
 		.tags = {LIT("k=v")},
 	};
@@ -290,8 +292,17 @@ static void resolve(struct storm *storm, unsigned i, const char *instance, struc
 		service.carrier = i % 2 == 0 ? EP_CARRIER_INET_TCP : EP_CARRIER_INET6_TCP;
 	}
 	len = service_encode(&service, txt);
-	for (uint32_t k = 1 + below(storm, 3); k-- > 0;) {
-		strcat(strcat(text, " "), pool[below(storm, COUNT(pool))]);
+	if (i % 5 == 0 && below(storm, 4) > 0) { // in all, more than there is room for
+		for (uint32_t k = EP_ADDRESSES_MAX; k-- > 0;) {
+			size_t at = strlen(text);
+
+			snprintf(text + at, sizeof(text) - at, " 10.%d%d.0.%u", (int)where.ifindex,
+				 where.family == EP_FAMILY_INET ? 4 : 6, k + 1);
+		}
+	} else {
+		for (uint32_t k = 1 + below(storm, 3); k-- > 0;) {
+			strcat(strcat(text, " "), pool[below(storm, COUNT(pool))]);
+		}
 	}
 	n = addresses_of_text(addresses, text);
 	if (is_odd && below(storm, 3) == 0) {
@@ -300,6 +311,14 @@ static void resolve(struct storm *storm, unsigned i, const char *instance, struc
 	if (peers_resolved(storm->peers, instance, where, (uint16_t)(4000 + i % 2), txt, len,
 			   addresses, n, LIT("own"), storm->now_ms) != NULL) {
 		storm->n_refused++;
+	}
+}
+
+static void hear_everywhere(struct storm *storm, unsigned i, const char *instance)
+{
+	for (unsigned k = 0; k < PLACES; k++) {
+		peers_seen(storm->peers, instance, places[k], storm->now_ms);
+		resolve(storm, i, instance, places[k]);
 	}
 }
 
@@ -324,7 +343,7 @@ static void change_local(struct storm *storm, unsigned number)
 static void step(struct storm *storm)
 {
 	unsigned i = below(storm, INSTANCES);
-	struct peers_where where = somewhere(storm);
+	struct peers_where where = places[below(storm, PLACES)];
 	struct peer_answer answer;
 	char instance[16], text[16];
 
@@ -354,6 +373,12 @@ static void step(struct storm *storm)
 		break;
 	case 10:
 		peers_again(storm->peers, instance, where, storm->now_ms);
+		break;
+	case 11:
+	case 12:
+	case 13:
+	case 14:
+		hear_everywhere(storm, i, instance);
 		break;
 	default:
 		switch (below(storm, 9)) {
@@ -455,6 +480,7 @@ static void peers_keep_their_word_whatever_happens_in_any_order(void **state)
 		assert_true(storm.n_up > 100 && storm.n_changed > 100 && storm.n_conflicts > 10 &&
 			    storm.n_local_conflicts > 10 && storm.n_refused > 10);
 		assert_int_equal(storm.n_full > 0, configs[i].claims_max < INSTANCES);
+		assert_int_not_equal(peers_clustered(storm.peers), 0);
 		for (unsigned cause = 0; cause < LIVENESS_CAUSES; cause++) {
 			// (with addresses that are off the link there is always one to be used)
 			assert_true(storm.n_down_of[cause] > 0 ||
