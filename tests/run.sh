@@ -67,13 +67,26 @@ prepare "$build" -Derlang=enabled -Dman=enabled || complain "the build failed" |
 rm -rf "$records"
 mkdir -p "$records"
 
+# What follows mostly waits, so the next build goes on beside it.
+build_log=$(mktemp)
+(
+	CC=clang
+	export CC
+	prepare "$sanitized" -Db_sanitize=address,undefined -Db_lundef=false -Derlang=disabled -Dman=disabled
+) >"$build_log" 2>&1 &
+builder=$!
+renice -n 19 -p $builder >/dev/null
+
 heading "Unit and Erlang tests"
 unit "$build" unit
 
 heading "Unit tests with AddressSanitizer and UBSan, built by clang"
-if CC=clang prepare "$sanitized" -Db_sanitize=address,undefined -Db_lundef=false -Derlang=disabled -Dman=disabled; then
+if wait $builder; then
 	unit "$sanitized" sanitized --suite unit
+else
+	cat "$build_log"
 fi
+rm -f "$build_log"
 
 heading "Unit tests under valgrind"
 unit "$build" valgrind --suite unit --timeout-multiplier 10 \

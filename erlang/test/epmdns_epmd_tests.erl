@@ -165,7 +165,7 @@ epmd(EpmdPort) ->
                 %% It has just been killed.
                 [] -> refused
             end;
-        {error, econnrefused} ->
+        {error, Reason} when Reason =:= econnrefused; Reason =:= econnreset ->
             refused
     end.
 

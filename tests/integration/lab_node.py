@@ -163,7 +163,7 @@ class Node:
             raise NodeError(f"{self.name} did not stop; {self._log()}") from error
 
     def _log(self):
-        return f"its log: {self.process.output[-2000:]}"
+        return f"{self.process}, whose log is: {self.process.output[-2000:]}"
 
 
 class Terminal:

@@ -20,11 +20,14 @@ from lab_wire import Client, Gone, reach
 BACK_WITHIN = 2.0  # seconds after a new agent's socket accepts
 SEEMS_IN_USE = "seems to be in use by another Erlang node"
 
+# Nodes that are left alone by Erlang's global, which connects all with all, and parts from its others a node
+# that cannot be connected to one of them.
+UNMESHED = ["-connect_all", "false", "-kernel", "prevent_overlapping_partitions", "false"]
+
 # Nodes that are connected only to whom a test says, for as long as it says. A late message of Erlang's own
 # after a disconnect would else connect them anew, and two nodes that dial each other at the same moment, one
 # of them in vain, leave the other waiting for 7 s (dist_util.erl, recv_status/1).
-ALONE = ["-connect_all", "false", "-kernel", "prevent_overlapping_partitions", "false"]
-ALONE += ["dist_auto_connect", "never"]
+ALONE = [*UNMESHED, "dist_auto_connect", "never"]
 
 
 def restart_agent(host, names, *args):
