@@ -20,18 +20,10 @@
 
 #define LATEST ((time_t)(sizeof(time_t) > 4 ? INT64_MAX : INT32_MAX))
 
-static uint64_t boottime_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static void look(struct agent *agent)
 {
 	setbacks_look(agent);
-	if (!wakes_look(&agent->resume.wakes, clock_now_ms(), boottime_ms())) {
+	if (!wakes_look(&agent->resume.wakes, clock_now_ms(), clock_read_ms(CLOCK_BOOTTIME))) {
 		return;
 	}
 	agent->resume.n++;
@@ -97,7 +89,7 @@ void resume_init(struct agent *agent)
 {
 	struct resume *resume = &agent->resume;
 
-	wakes_init(&resume->wakes, clock_now_ms(), boottime_ms());
+	wakes_init(&resume->wakes, clock_now_ms(), clock_read_ms(CLOCK_BOOTTIME));
 	resume->look = event_new(agent->base, -1, 0, on_look, agent);
 	resume->fd = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
 	if (resume->fd < 0 || !watch_clock(resume->fd)) {

@@ -14,14 +14,6 @@
 #include "base/clock.h"
 #include "mediator/internal.h"
 
-static uint64_t now_ms(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static void tell(struct agent *agent, uint64_t left_ms, uint64_t wall_ms)
 {
 	time_t end = (time_t)((wall_ms + left_ms) / 1000);
@@ -42,8 +34,8 @@ void setbacks_look(struct agent *agent)
 {
 	struct setbacks *setbacks = &agent->setbacks;
 	uint64_t until_ms = setbacks->setback.until_ms;
-	uint64_t wall_ms = now_ms(CLOCK_REALTIME);
-	uint64_t left_ms = setback_look(&setbacks->setback, now_ms(CLOCK_BOOTTIME), wall_ms);
+	uint64_t wall_ms = clock_read_ms(CLOCK_REALTIME);
+	uint64_t left_ms = setback_look(&setbacks->setback, clock_read_ms(CLOCK_BOOTTIME), wall_ms);
 	struct timeval left;
 
 	if (setbacks->setback.until_ms == until_ms) {
@@ -81,7 +73,8 @@ void setbacks_forget(struct agent *agent)
 
 void setbacks_init(struct agent *agent)
 {
-	setback_init(&agent->setbacks.setback, now_ms(CLOCK_BOOTTIME), now_ms(CLOCK_REALTIME));
+	setback_init(&agent->setbacks.setback, clock_read_ms(CLOCK_BOOTTIME),
+		     clock_read_ms(CLOCK_REALTIME));
 	agent->setbacks.over = event_new(agent->base, -1, 0, on_over, agent);
 }
 
