@@ -45,6 +45,7 @@ bool peers_seen(struct peers *peers, const char *instance, struct peers_where wh
 		uint64_t now_ms)
 {
 	struct claim *claim = roster_find_claim(peers, instance);
+
 	if (claim == NULL) {
 		if (HASH_COUNT(peers->claims) >= peers->config.claims_max ||
 		    strlen(instance) > SERVICE_INSTANCE_MAX) {

@@ -131,12 +131,13 @@ void peers_gone(struct peers *peers, const char *instance, struct peers_where wh
 // peers_again(): its host has told of it once more, as after a change of its address.
 void peers_again(struct peers *peers, const char *instance, struct peers_where where,
 		 uint64_t now_ms);
+// Of the answers of peers_resolved() the one that means: for want of room, and not of its own.
+extern const char *const peers_no_room;
 /*
  * peers_resolved(): what was resolved where an instance is seen. Return: NULL, or why it is ignored
  * (a constant string); what was known stays, and a sighting that was unknown is forgotten.
  * `own_agent` is our own id: our own services are not peers.
  */
-extern const char *const peers_no_room; // one of these answers: it is a node that was not taken in
 const char *peers_resolved(struct peers *peers, const char *instance, struct peers_where where,
 			   uint16_t port, const uint8_t *txt, size_t txt_len,
 			   const struct peers_address *addresses, uint8_t n_addresses,
