@@ -55,7 +55,7 @@ static void log_state(struct backend *backend, enum link_state state, const char
 		log_info("Avahi is running. host=%s", escaped);
 		break;
 	case LINK_STATE_CONNECTING:
-		log_warn("No discovery for now: %s.", escaped);
+		log_warn("Discovery stands still: %s.", escaped);
 		break;
 	case LINK_STATE_FAILED:
 		log_warn("Nodes of this host are not published: %s.", escaped);

@@ -56,7 +56,7 @@ static void settle(struct agent *agent, enum culprit culprit)
 	    silence_text(agent, text) != NULL &&
 	    log_limit_pass(&silence->lines, clock_now_ms(), &suppressed)) {
 		silence->is_logged = true;
-		log_warn("No discovery for now: %s. suppressed=%llu", text,
+		log_warn("Discovery stands still: %s. suppressed=%llu", text,
 			 (unsigned long long)suppressed);
 	}
 	send_reports(agent);

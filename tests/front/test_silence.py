@@ -73,7 +73,7 @@ def test_the_first_status_says_that_the_bus_hangs_and_later_ones_that_it_is_avah
     client.register(b"b@h")
     wait_until(lambda: state_of(client) == ("running", "this.local"), "the answer")
     log = daemon.output()
-    assert log.count("No discovery for now: the D-Bus system bus has not answered for ") == 1
+    assert log.count("Discovery stands still: the D-Bus system bus has not answered for ") == 1
     assert log.count("The discovery process goes on.") == 1
 
 

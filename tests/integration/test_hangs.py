@@ -86,7 +86,7 @@ def test_what_hangs_is_named_and_all_is_well_once_it_goes_on(a, b, what):
         wait_until(lambda: a.status()["backend_state"] == "running", what="the status to know")
     couple.check()
     assert a.status()["discovery_restarts"] == 0
-    assert len(re.findall(f"No discovery for now: {what} has not answered for", a.agents[-1].output)) == 1
+    assert len(re.findall(f"Discovery stands still: {what} has not answered for", a.agents[-1].output)) == 1
 
 
 def test_a_renamed_host_keeps_its_nodes(a, b):
