@@ -45,6 +45,9 @@ struct ad {
 	bool is_hidden;
 };
 
+// Whom most stories are about.
+static const struct ad alice = {.instance = "A"};
+
 static inline void note(struct world *world, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -237,6 +240,14 @@ static inline void hear(struct world *world, const struct ad *ad, struct peers_w
 	if (problem != NULL) {
 		fail_msg("%s: %s", ad->instance, problem);
 	}
+}
+
+// alice is up: heard over Ethernet, where she has one address.
+static inline void begin_with_alice(struct world *world)
+{
+	begin(world);
+	hear(world, &alice, ETH4, "10.0.0.1");
+	expect(world, "up alice@a/4 10.0.0.1:4000 #10");
 }
 
 // The answer to the oldest probe of this instance.

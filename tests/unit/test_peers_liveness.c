@@ -4,17 +4,14 @@
 // Doubts about nodes that were heard, and what comes of them.
 #include "peers_story.h"
 
-static const struct ad alice = {.instance = "A"};
-
 static void peers_are_unconfirmed_when_withdrawn_but_accepting(void **state)
 {
 	struct world w;
 
 	(void)state;
-	begin(&w);
-	hear(&w, &alice, ETH4, "10.0.0.1");
+	begin_with_alice(&w);
 	lose(&w, "A", ETH4);
-	expect(&w, "up alice@a/4 10.0.0.1:4000 #10, probe A at 10.0.0.1:4000");
+	expect(&w, "probe A at 10.0.0.1:4000");
 	judge(&w, "A", LIVENESS_ACCEPTED);
 	expect(&w, "ask, changed alice@a/4 10.0.0.1:4000 #10 unconfirmed");
 	wait_ms(&w, LIVENESS_UNCONFIRMED_MS - 1);
@@ -42,8 +39,7 @@ static void peers_stay_up_when_their_own_responder_advertises_them(void **state)
 	struct world w;
 
 	(void)state;
-	begin(&w);
-	hear(&w, &alice, ETH4, "10.0.0.1");
+	begin_with_alice(&w);
 	lose(&w, "A", ETH4);
 	assert_false(w.probes[0].ticket.must_connect);
 	w.log[0] = '\0';
@@ -84,8 +80,7 @@ static void peers_verifies_all_after_a_sleep(void **state)
 	struct world w;
 
 	(void)state;
-	begin(&w);
-	hear(&w, &alice, ETH4, "10.0.0.1");
+	begin_with_alice(&w);
 	hear(&w, &bob, ETH4, "10.0.0.2");
 	hear(&w, &carol, ETH4, "10.0.0.3");
 	hint(&w, "carol@c", 0);
@@ -134,8 +129,7 @@ static void peers_asks_a_node_when_a_connect_to_it_failed(void **state)
 	struct world w;
 
 	(void)state;
-	begin(&w);
-	hear(&w, &alice, ETH4, "10.0.0.1");
+	begin_with_alice(&w);
 	hear(&w, &bob, ETH4, "10.0.0.2");
 	w.log[0] = '\0';
 	hint(&w, "nobody@a", 0);
@@ -170,8 +164,7 @@ static void peers_ends_what_is_down_when_it_is_withdrawn(void **state)
 	struct world w;
 
 	(void)state;
-	begin(&w);
-	hear(&w, &alice, ETH4, "10.0.0.1");
+	begin_with_alice(&w);
 	hint(&w, "alice@a", 0);
 	judge(&w, "A", LIVENESS_REFUSED);
 	w.log[0] = '\0';
@@ -190,8 +183,7 @@ static void peers_revives_what_is_down_when_it_is_heard_anew(void **state)
 	struct world w;
 
 	(void)state;
-	begin(&w);
-	hear(&w, &alice, ETH4, "10.0.0.1");
+	begin_with_alice(&w);
 	hint(&w, "alice@a", 0);
 	judge(&w, "A", LIVENESS_REFUSED);
 	w.log[0] = '\0';
@@ -206,8 +198,7 @@ static void peers_believes_what_it_hears_when_a_probe_meanwhile_gets_no_answer(v
 	struct world w;
 
 	(void)state;
-	begin(&w);
-	hear(&w, &alice, ETH4, "10.0.0.1");
+	begin_with_alice(&w);
 	lose(&w, "A", ETH4);
 	see(&w, "A", ETH4);
 	w.log[0] = '\0';
@@ -289,9 +280,7 @@ static void peers_lookup_resolves_again_behind_an_old_answer(void **state)
 	struct world w;
 
 	(void)state;
-	begin(&w);
-	hear(&w, &alice, ETH4, "10.0.0.1");
-	w.log[0] = '\0';
+	begin_with_alice(&w);
 	w.is_resolving = true;
 	wait_ms(&w, PEERS_FRESH_MS - 1000);
 	assert_string_equal(look_up(&w, "alice@a", EP_FAMILY_INET), "10.0.0.1:4000 #10");
@@ -327,8 +316,7 @@ static void peers_stay_unconfirmed_when_avahi_is_away(void **state)
 	struct world w;
 
 	(void)state;
-	begin(&w);
-	hear(&w, &alice, ETH4, "10.0.0.1");
+	begin_with_alice(&w);
 	hear(&w, &bob, ETH4, "10.0.0.2");
 	hear(&w, &carol, ETH4, "10.0.0.3");
 	hint(&w, "carol@c", 0);
@@ -366,8 +354,7 @@ static void peers_goes_down_when_it_refuses_during_an_outage(void **state)
 	struct world w;
 
 	(void)state;
-	begin(&w);
-	hear(&w, &alice, ETH4, "10.0.0.1");
+	begin_with_alice(&w);
 	peers_outage(w.peers, w.now_ms);
 	w.log[0] = '\0';
 	hint(&w, "alice@a", 0);
@@ -384,8 +371,7 @@ static void peers_resumes_with_what_is_heard_now_and_forgets_the_stale(void **st
 	struct world w;
 
 	(void)state;
-	begin(&w);
-	hear(&w, &alice, ETH4, "10.0.0.1");
+	begin_with_alice(&w);
 	hear(&w, &alice, WLAN4, "10.1.0.1");
 	peers_outage(w.peers, w.now_ms);
 	peers_resumed(w.peers, w.now_ms);
@@ -410,8 +396,7 @@ static void peers_ends_only_the_due_when_time_passes(void **state)
 	struct world w;
 
 	(void)state;
-	begin(&w);
-	hear(&w, &alice, ETH4, "10.0.0.1");
+	begin_with_alice(&w);
 	hear(&w, &bob, ETH4, "10.0.0.2");
 	lose(&w, "A", ETH4);
 	judge(&w, "A", LIVENESS_ACCEPTED);
