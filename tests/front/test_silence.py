@@ -2,6 +2,7 @@
 # SPDX-FileCopyrightText: 2026 The epmdns authors
 """The discovery process does not answer: the status says who it is that hangs, and the rest goes on."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -31,8 +32,9 @@ class Bus:
             except OSError:
                 return
             kept.append(connection)
-            if not self.hangs and connection.recv(64) == b"\0AUTH\r\n":
-                connection.sendall(b"REJECTED EXTERNAL\r\n")
+            with contextlib.suppress(OSError):  # who asked may have an answer from elsewhere, and be gone
+                if not self.hangs and connection.recv(64) == b"\0AUTH\r\n":
+                    connection.sendall(b"REJECTED EXTERNAL\r\n")
 
     def close(self):
         self.socket.shutdown(socket.SHUT_RDWR)
@@ -96,6 +98,7 @@ def test_a_status_that_waits_is_answered_once_when_it_is_cancelled(place, bus):
     life.say("echo", "off")
     daemon.client().register(b"x@h")
     life.expect("publish")  # so it has heard that, too
+    assert life.read()[::2] == ["sync"]  # and for that Avahi is not asked
     asked = client.send("status")
     client.send("cancel", id=asked)
     assert client.answer(asked).op == "report"
@@ -109,7 +112,7 @@ def test_a_status_that_waits_is_answered_when_the_discovery_process_dies(place, 
     client = daemon.client()
     life.say("echo", "off")
     asked = client.send("status")
-    while life.read()[0] != "sync":
+    while life.read()[-1] != "avahi":
         pass
     life.say("exit", 3)
     state = stats(client.answer(asked))

@@ -47,7 +47,7 @@
  *   ask
  *   browse
  *   resolve INSTANCE INDEX FAMILY
- *   sync NUMBER
+ *   sync NUMBER [avahi]    that is to be asked before the answer
  *   error LINE             it was not understood; the program ends
  *
  * When the front closes the link, the program ends, and so does the connection.

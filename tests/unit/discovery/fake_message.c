@@ -60,6 +60,9 @@ void message_describe(const struct link_msg *msg, struct line *line)
 	case LINK_SYNC:
 		line_put_text(line, "sync");
 		line_put_number(line, msg->number);
+		if (msg->asks_avahi != 0) {
+			line_put_text(line, "avahi");
+		}
 		break;
 	default:
 		line_put_text(line, "unknown");

@@ -178,6 +178,27 @@ static void link_checks_once_for_all_who_ask_meanwhile(void **state)
 	close(steps_fd);
 }
 
+static void link_takes_no_answer_for_that_to_a_check_that_is_to_an_earlier_sync(void **state)
+{
+	struct story *story;
+	int steps_fd = steer_child(&story, "is-slow");
+
+	(void)state;
+	story->to_send = 1;
+	turn_until(story->base, story->sent == 1);
+	turn_for(story->base, 5);
+	assert_true(link_check(story->link));
+	turn_for(story->base, 5);
+	assert_int_equal(write(steps_fd, "..", 2), 2);
+	turn_until(story->base, story->n_messages == 1);
+	turn_for(story->base, 5);
+	assert_int_equal(story->n_checked, 0);
+	assert_int_equal(write(steps_fd, ".", 1), 1);
+	turn_until(story->base, story->n_checked == 1);
+	story_free(story);
+	close(steps_fd);
+}
+
 static void link_knows_a_child_that_is_stopped_from_one_that_waits(void **state)
 {
 	struct story *story = story_new("hangs");
@@ -205,6 +226,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(link_lets_a_child_be_slow_that_reads_now_and_then),
 		cmocka_unit_test(link_tells_of_a_child_that_does_not_answer_until_it_does),
 		cmocka_unit_test(link_checks_once_for_all_who_ask_meanwhile),
+		cmocka_unit_test(
+			link_takes_no_answer_for_that_to_a_check_that_is_to_an_earlier_sync),
 		cmocka_unit_test(link_knows_a_child_that_is_stopped_from_one_that_waits),
 	};
 
