@@ -7,7 +7,6 @@
 
 #include <fcntl.h>
 
-#include "base/clock.h"
 #include "mdns_reply.h"
 #include "model/verification.h"
 #include "prober_story.h"
@@ -69,6 +68,15 @@ static void tell(int fd, const struct asked *asked, const struct mdns_story *tol
 	const uint8_t address[] = {127, 0, 0, host};
 
 	tell_about(fd, asked, told, address, 4);
+}
+
+// Where no connect gets through, so that its responder alone is asked. *asked: what.
+static void ask_responder(struct story *story, uint64_t id, uint8_t host, int responder,
+			  struct asked *asked)
+{
+	connect_error = EHOSTUNREACH;
+	ask_how(story, id, host, 4711, false);
+	turn_until(story->base, receive_question(responder, asked));
 }
 
 static void prober_takes_the_word_of_a_responder(void **state)
@@ -192,11 +200,9 @@ static void prober_keeps_no_port_open_when_it_has_nothing_to_ask(void **state)
 	struct asked asked;
 
 	(void)state;
-	connect_error = EHOSTUNREACH;
 	for (unsigned i = 0; i < 3; i++) {
 		put_clock_forward(PROBER_PER_TARGET_MS);
-		ask_how(story, 27 + i, 1, 4711, false);
-		turn_until(story->base, receive_question(responder, &asked));
+		ask_responder(story, 27 + i, 1, responder, &asked);
 		assert_in_range(count_descriptors(), n_before + 1, n_before + INQUIRY_SOCKETS);
 		tell(responder, &asked, &told, 1);
 		expect_verdict(story, i, 27 + i, LIVENESS_ADVERTISED);
@@ -215,9 +221,7 @@ static void prober_takes_no_reply_but_to_its_own_question(void **state)
 	struct asked asked, wrong;
 
 	(void)state;
-	connect_error = EHOSTUNREACH;
-	ask_how(story, 21, 1, 4711, false);
-	turn_until(story->base, receive_question(responder, &asked));
+	ask_responder(story, 21, 1, responder, &asked);
 	wrong = asked;
 	wrong.id++;
 	tell(responder, &wrong, &told, 1); // another id
@@ -244,9 +248,7 @@ static void prober_takes_a_reply_from_another_address_of_the_link_only(void **st
 	struct asked asked;
 
 	(void)state;
-	connect_error = EHOSTUNREACH;
-	ask_how(story, 22, 9, 4711, false); // and from 127.0.0.1 comes the answer
-	turn_until(story->base, receive_question(responder, &asked));
+	ask_responder(story, 22, 9, responder, &asked); // and from 127.0.0.1 comes the answer
 	received_ttl = 254;
 	tell(responder, &asked, &told, 9);
 	turn_for(story->base, 20);
