@@ -141,6 +141,11 @@ class Client(wire.Stream):
     def status(self):
         return stats(self.ask("status"))
 
+    def status_with(self, **values):
+        """Wait until the status has these. Return: all of it."""
+        wanted = {key: str(value) for key, value in values.items()}
+        return wait_until(lambda: wanted.items() <= (now := self.status()).items() and now, wanted)
+
     def watch(self, **fields):
         return Watch(self, **fields)
 
@@ -399,9 +404,9 @@ class Place:
         self.daemons.append(daemon)
         return daemon
 
-    def lan(self, *args):
+    def lan(self, *args, path=None):
         """A daemon with a discovery process that is at work. Return: (daemon, life)."""
-        daemon = self.daemon(*args).started()
+        daemon = self.daemon(*args, *(("--socket", path) if path else ())).started(path)
         life = self.discovery.start()
         life.begin()
         return daemon, life

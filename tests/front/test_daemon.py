@@ -243,7 +243,7 @@ def test_running_out_of_descriptors_costs_no_cpu_and_passes(place):
     for other in others:
         other.socket.settimeout(DEADLINE_S)
         assert other.receive().op == "welcome"
-    wait_until(lambda: first.status()["sessions"] == "9", "nine sessions")
+    first.status_with(sessions=9)
 
 
 @pytest.mark.skipif(bool(WRAP), reason="valgrind has limits of its own")

@@ -6,7 +6,7 @@ import time
 
 import epmdns_wire as wire
 import pytest
-from front import WRAP, wait_until
+from front import WRAP
 from test_abuse import memory_kb
 
 ALONE = ("--backend", "none")
@@ -75,7 +75,7 @@ def test_ten_thousand_nodes_are_registered_found_and_gone(place, record_property
     closing = time.monotonic()
     for client in clients:
         client.close()
-    wait_until(lambda: reader.status()["nodes"] == "0", "the end of all")
+    reader.status_with(nodes=0)
     gone = time.monotonic()
     assert reader.list() == {}
     record_property("register_s", f"{registered - began:.2f}")

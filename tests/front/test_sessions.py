@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import epmdns_wire as wire
 import pytest
-from front import TREE, Client, Place, code_name, wait_until
+from front import TREE, Client, Place, code_name
 
 ALONE = ("--backend", "none")
 CHECK_ID = 4294967294  # of a request that only finds out whether the session goes on
@@ -119,8 +119,7 @@ def shared(tmp_path_factory):
 def test_dialogue(name, shared):
     daemon, watcher = shared
     replay(daemon, DIALOGUES[name])
-    wait_until(lambda: watcher.status()["sessions"] == "1", "the end of the dialogue's sessions")
-    assert watcher.status()["nodes"] == "0"
+    assert watcher.status_with(sessions=1)["nodes"] == "0"  # once those of the dialogue have ended
 
 
 @pytest.mark.parametrize("name", [name for name, steps in DIALOGUES.items() if steps[0].what == "fresh"])
