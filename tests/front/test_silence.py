@@ -118,3 +118,5 @@ def test_a_status_that_waits_is_answered_when_the_discovery_process_dies(place, 
     state = stats(client.answer(asked))
     assert state["backend_state"] == "connecting"
     assert state["backend_text"] == "the discovery process exited with status 3"
+    place.discovery.start().begin()
+    assert state_of(client) == ("running", "this.local")  # the next one is asked anew

@@ -90,6 +90,22 @@ static void peers_keeps_its_address_when_no_other_is_heard(void **state)
 	end(&w);
 }
 
+// It is known by an address at which it is not heard any more: any that is heard is better.
+static void peers_takes_another_address_unasked_when_the_former_is_not_heard(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin_with_alice(&w);
+	hear(&w, &alice, ETH6, "fe80::1");
+	lose(&w, "A", ETH4);
+	judge(&w, "A", LIVENESS_ADVERTISED);
+	expect(&w, "probe A at 10.0.0.1:4000");
+	hear(&w, &alice, WLAN4, "10.1.0.1");
+	expect(&w, "changed alice@a/4 10.1.0.1:4000 #10");
+	end(&w);
+}
+
 static void peers_says_only_link_local_when_erlang_cannot_use_what_is_known(void **state)
 {
 	const struct ad inet6 = {.instance = "A6", .carrier = EP_CARRIER_INET6_TCP};
@@ -249,6 +265,7 @@ int main(void)
 		cmocka_unit_test(peers_does_not_show_what_is_off_link_unless_it_is_allowed),
 		cmocka_unit_test(peers_answers_a_literal_or_bound_address_when_it_is_plausible),
 		cmocka_unit_test(peers_keeps_its_address_when_no_other_is_heard),
+		cmocka_unit_test(peers_takes_another_address_unasked_when_the_former_is_not_heard),
 		cmocka_unit_test(
 			peers_stay_up_when_a_former_address_is_briefly_silent_and_there_is_no_other),
 		cmocka_unit_test(

@@ -61,6 +61,7 @@ static void peers_shows_no_successor_for_which_its_host_does_not_vouch(void **st
 	begin_with_alice(&w);
 	hear(&w, &other, ETH4, "10.0.0.1");
 	expect(&w, "probe F at 10.0.0.1:6000");
+	assert_false(w.probes[0].ticket.must_connect);
 	judge(&w, "F", LIVENESS_ACCEPTED); // by another program there
 	expect(&w, "");
 	hint(&w, "alice@a", 0);
@@ -121,6 +122,74 @@ static void peers_takes_no_word_from_an_address_that_came_with_another_agent(voi
 	begin_with_alice(&w);
 	assert_null(resolve(&w, &lie, ETH4, "10.0.0.66 10.0.0.1"));
 	expect_no_faith_in(&w, ETH4, "10.0.0.66", "probe F at 10.0.0.66:6000");
+}
+
+// Whoever is at the forger's address is neither a successor nor known there.
+static void peers_takes_no_word_of_a_suspect_for_another(void **state)
+{
+	static const struct ad others[] = {
+		{.instance = "G", .creation = 77},
+		{.instance = "G", .creation = 77, .agent = "evil", .port = 6000},
+	};
+	const struct ad second = {.instance = "G", .revision = 100, .port = 6001};
+	struct world w;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(others); i++) {
+		begin_with_alice(&w);
+		hear(&w, &forged, ETH4, "10.0.0.66 10.0.0.1");
+		expect(&w, "probe F at 10.0.0.66:6000");
+		hear(&w, &others[i], ETH4, "10.0.0.66");
+		expect(&w, i == 0 ? "probe A at 10.0.0.1:4000, probe G at 10.0.0.66:4000"
+				  : "probe A at 10.0.0.1:4000, probe G at 10.0.0.66:6000");
+		end(&w);
+	}
+	begin_with_alice(&w);
+	hear(&w, &forged, ETH4, "10.0.0.66 10.0.0.1");
+	hear(&w, &second, ETH4, "10.0.0.66 10.0.0.1");
+	expect(&w, "probe F at 10.0.0.66:6000, probe G at 10.0.0.66:6001");
+	judge(&w, "G", LIVENESS_ADVERTISED);
+	expect_alice_as_she_was(&w);
+	end(&w);
+}
+
+// What came later is the last choice, too, while there is another.
+static void peers_prefers_what_it_knows_to_an_address_that_came_later(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin_with_alice(&w);
+	assert_null(resolve(&w, &alice, ETH4, "10.0.0.66 10.0.0.1"));
+	hear(&w, &alice, WLAN4, "10.1.0.1");
+	hint(&w, "alice@a", 0);
+	w.log[0] = '\0';
+	judge(&w, "A", LIVENESS_SILENT);
+	expect(&w, "probe A at 10.1.0.1:4000, changed alice@a/4 10.1.0.1:4000 #10");
+	end(&w);
+}
+
+// When it is all that is left, it has to do.
+static void peers_takes_the_word_from_an_address_that_came_later_when_no_other_is_left(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin_with_alice(&w);
+	assert_null(resolve(&w, &alice, ETH4, "10.0.0.1 10.0.0.2"));
+	hint(&w, "alice@a", 0);
+	judge(&w, "A", LIVENESS_SILENT);
+	judge(&w, "A", LIVENESS_SILENT);
+	assert_null(resolve(&w, &alice, ETH4, "10.0.0.2"));
+	w.log[0] = '\0';
+	wait_ms(&w, LIVENESS_AGAIN_MS);
+	judge(&w, "A", LIVENESS_ACCEPTED);
+	expect(&w, "probe A at 10.0.0.2:4000, up alice@a/4 10.0.0.2:4000 #10");
+	hear(&w, &next, ETH4, "10.0.0.2");
+	judge(&w, "A2", LIVENESS_ADVERTISED);
+	expect(&w, "probe A2 at 10.0.0.2:4000, changed alice@a/4 10.0.0.2:4000 #10");
+	expect_next_in_her_place(&w);
+	end(&w);
 }
 
 // Where no responder can be asked, packet filters for one, it is shown when the former has left.
@@ -256,6 +325,10 @@ int main(void)
 		cmocka_unit_test(
 			peers_takes_no_word_from_an_address_that_came_later_on_a_second_link),
 		cmocka_unit_test(peers_takes_no_word_from_an_address_that_came_with_another_agent),
+		cmocka_unit_test(peers_takes_no_word_of_a_suspect_for_another),
+		cmocka_unit_test(peers_prefers_what_it_knows_to_an_address_that_came_later),
+		cmocka_unit_test(
+			peers_takes_the_word_from_an_address_that_came_later_when_no_other_is_left),
 		cmocka_unit_test(
 			peers_shows_a_successor_when_nobody_can_vouch_and_the_former_has_left),
 		cmocka_unit_test(

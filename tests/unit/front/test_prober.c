@@ -302,6 +302,7 @@ static void prober_lets_no_host_hold_up_the_others(void **state)
 
 	(void)state;
 	connect_error = EHOSTUNREACH;
+	error_host = 1;
 	for (unsigned i = 0; i < N; i++) {
 		ask(story, i, 1, (uint16_t)(10000 + i));
 	}
@@ -309,7 +310,6 @@ static void prober_lets_no_host_hold_up_the_others(void **state)
 		turn_for(story->base, 5);
 		put_clock_forward(1000);
 	}
-	connect_error = 0;
 	for (unsigned i = 0; i < 4; i++) {
 		ask(story, N + i, 2, port); // of which only one can be asked now …
 	}
