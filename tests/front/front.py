@@ -23,6 +23,7 @@ DAEMON = os.environ.get("EPMDNS_DAEMON") or BUILD / "agent/epmdnsd"
 FAKE_DISCOVERY = os.environ.get("EPMDNS_FAKE_DISCOVERY") or BUILD / "tests/unit/discovery/fake-discovery"
 WRAP = shlex.split(os.environ.get("EPMDNS_TEST_WRAP", ""))  # for instance: valgrind -q --error-exitcode=99
 DEADLINE_S = 20.0
+ALONE = ("--backend", "none")  # a daemon without a network
 INET, INET6 = 4, 6
 UNCONFIRMED, CONFLICT = 2, 3  # states, as 1 for up is
 
@@ -356,6 +357,12 @@ class Daemon:
 
     def output(self):
         return Path(self.log.name).read_text(errors="replace")
+
+    def memory_kb(self):
+        """What it has of its own; 0 under a sanitizer, which keeps what is freed (and maps terabytes)."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        mapped, own = (int(status.split(key)[1].split()[0]) for key in ("VmSize:", "RssAnon:"))
+        return own if mapped < 1 << 30 else 0
 
     def end(self):
         """Wait for its end. Return: its exit code."""

@@ -6,16 +6,14 @@ import contextlib
 import os
 import random
 import resource
-import socket
 import subprocess
 import time
 from pathlib import Path
 
 import epmdns_wire as wire
 import pytest
-from front import DAEMON, WRAP, Client, code_name, wait_until
+from front import ALONE, DAEMON, WRAP, Client, code_name, wait_until
 
-ALONE = ("--backend", "none")
 CONNECTIONS = 5000
 ANSWER_S = 0.1  # for the bystander
 OTHER_UID = 65534
@@ -78,13 +76,6 @@ def register(id, node, port=4000):
 
 def descriptors(daemon):
     return len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
-
-
-def memory_kb(daemon):
-    """What it has of its own; 0 under a sanitizer, which keeps what is freed (and maps terabytes)."""
-    status = Path(f"/proc/{daemon.process.pid}/status").read_text()
-    mapped, own = (int(status.split(key)[1].split()[0]) for key in ("VmSize:", "RssAnon:"))
-    return own if mapped < 1 << 30 else 0
 
 
 @pytest.fixture
@@ -151,11 +142,11 @@ def test_five_thousand_connections_delay_nobody_and_leave_nothing_behind(place, 
     assert descriptors(daemon) == before
     # libevent keeps a few bytes for each descriptor there ever was, between those of the others:
     # what the allocator got is used again, and not given back.
-    kept = memory_kb(daemon)
+    kept = daemon.memory_kb()
     assert kept < CONNECTIONS
     rush(place, clients, bystander)
     assert descriptors(daemon) == before
-    assert memory_kb(daemon) < kept + 256
+    assert daemon.memory_kb() < kept + 256
 
 
 def test_sessions_go_on_while_there_are_no_descriptors(place, clients):

@@ -11,10 +11,8 @@ import subprocess
 import sys
 
 import pytest
-from front import DAEMON, DEADLINE_S, WRAP, Client, clean_environment, wait_until
+from front import ALONE, DAEMON, DEADLINE_S, WRAP, Client, clean_environment, wait_until
 from processes import cpu_seconds
-
-ALONE = ("--backend", "none")
 
 
 def run(*args, env=None):

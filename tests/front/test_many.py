@@ -6,10 +6,8 @@ import time
 
 import epmdns_wire as wire
 import pytest
-from front import WRAP
-from test_abuse import memory_kb
+from front import ALONE, WRAP
 
-ALONE = ("--backend", "none")
 MANY = 10000
 PER_SESSION = 64  # AGENT_NODES_PER_SESSION_MAX; and so many requests may be on their way
 BYTES_EACH = 2048  # what a registration may cost, its share of a session included
@@ -57,7 +55,7 @@ def look_up(client, numbers):
 def test_ten_thousand_nodes_are_registered_found_and_gone(place, record_property):
     daemon = place.daemon(*ALONE).started()
     reader = daemon.client()
-    before_kb = memory_kb(daemon)
+    before_kb = daemon.memory_kb()
     began = time.monotonic()
     clients = register(daemon, range(MANY))
     registered = time.monotonic()
@@ -66,7 +64,7 @@ def test_ten_thousand_nodes_are_registered_found_and_gone(place, record_property
     assert look_up(reader, range(MANY)) == {n: n + 1 for n in range(MANY)}
     found = time.monotonic()
     assert (found - listed) / MANY < LOOKUP_S
-    bytes_each = (memory_kb(daemon) - before_kb) * 1024 / MANY
+    bytes_each = (daemon.memory_kb() - before_kb) * 1024 / MANY
     assert bytes_each <= BYTES_EACH
 
     status = reader.status()

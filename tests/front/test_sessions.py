@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 
 import epmdns_wire as wire
 import pytest
-from front import TREE, Client, Place, code_name
+from front import ALONE, TREE, Client, Place, code_name
 
-ALONE = ("--backend", "none")
 CHECK_ID = 4294967294  # of a request that only finds out whether the session goes on
 FRESH_S = 1.5  # of the two seconds in which lookups wait even without a network
 
