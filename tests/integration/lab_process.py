@@ -74,7 +74,7 @@ def _true_pid(sock):
     data, ancillary, _, _ = sock.recvmsg(16, socket.CMSG_SPACE(size))
     for level, kind, payload in ancillary:
         if data and level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
-            return array.array("i", payload[:size])[0]
+            return array.array("i", payload[:size])[0] or None  # 0: not in our pid namespace
     return None
 
 
@@ -107,7 +107,10 @@ class Process:
         self.started = None  # just before its start, on the monotonic clock, if it runs in the background
 
     def __repr__(self):
-        state = "running" if self.alive else f"ended with {self.popen.returncode}"
+        code = self.popen.poll()
+        state = "running" if code is None else f"ended with {code}"
+        if code is not None and code < 0:
+            state = f"killed by {signal.Signals(-code).name}"
         return f"<{self.name} pid {self.pid} {state}>"
 
     @property
@@ -176,6 +179,7 @@ class Namespace:
             self.close()
             lines = log.read_text(errors="replace").split("\n")
             raise LabUnavailable(lines[0] or "no reason was given")
+        self.pid_namespace = os.readlink(f"/proc/{self.pid}/ns/pid")
 
     def enter(self, pid_namespace=True):
         """The command line that runs what is appended to it inside this namespace."""
@@ -239,11 +243,13 @@ class Namespace:
 
         The kernel keeps 15 characters of a name.
         """
-        mine = os.readlink(f"/proc/{self.pid}/ns/pid")
         names = {}
         for entry in os.listdir("/proc"):
             try:
-                if not entry.isdigit() or int(entry) == self.pid or os.readlink(f"/proc/{entry}/ns/pid") != mine:
+                if not entry.isdigit() or int(entry) == self.pid:
+                    continue
+                # not compared to process 1, whose number may be another's when it has ended
+                if os.readlink(f"/proc/{entry}/ns/pid") != self.pid_namespace:
                     continue
                 # "pid (name) state …"; one that has ended but is not reaped yet does not run
                 name, state = Path(f"/proc/{entry}/stat").read_text().split("(", 1)[1].rsplit(")", 1)

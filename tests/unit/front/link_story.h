@@ -129,6 +129,13 @@ static inline struct story *story_new(const char *how)
 	return story_new_of(program, how);
 }
 
+// Never to process 0, which would be all that runs beside this test.
+static inline void signal_child(const struct story *story, int number)
+{
+	assert_true(link_pid(story->link) > 0);
+	assert_int_equal(kill(link_pid(story->link), number), 0);
+}
+
 static inline void story_free(struct story *story)
 {
 	pid_t pid = link_pid(story->link);

@@ -223,6 +223,7 @@ static void adverts_are_all_told_to_a_new_child(void **state)
 	struct scene *scene = scene_new();
 	struct talker *talker = story_client(scene->story);
 	char name[16];
+	int child;
 
 	(void)state;
 	expect_start(scene);
@@ -231,7 +232,9 @@ static void adverts_are_all_told_to_a_new_child(void **state)
 		register_node(talker, (struct node){.name = name, .port = 100 + i});
 		expect(scene, LINK_PUBLISH);
 	}
-	kill(atoi(stat_of(talker, "discovery_pid")), SIGKILL);
+	child = atoi(stat_of(talker, "discovery_pid"));
+	assert_true(child > 0); // 0 would be all that runs beside this test
+	kill(child, SIGKILL);
 	turn_until(scene->story->base, strcmp(stat_of(talker, "discovery_restarts"), "1") == 0);
 	// What changes while there is none.
 	unregister_node(talker, "n7@h");

@@ -78,7 +78,7 @@ static void link_forgets_the_delay_when_a_child_has_lived_for_10_s(void **state)
 	for (unsigned i = 0; i < 3; i++) {
 		turn_until(story->base, story->n_messages == i + 1);
 		put_clock_forward(LINK_HEALTHY_MS);
-		kill(link_pid(story->link), SIGKILL);
+		signal_child(story, SIGKILL);
 		turn_until(story->base, story->n_lost == i + 1);
 		assert_string_equal(story->why, "was killed by signal 9");
 		put_clock_forward(LINK_BACKOFF_MS);

@@ -207,9 +207,9 @@ static void link_knows_a_child_that_is_stopped_from_one_that_waits(void **state)
 	turn_until(story->base, link_check(story->link));
 	be_silent(story);
 	turn_until(story->base, link_is_asleep(story->link));
-	kill(link_pid(story->link), SIGSTOP);
+	signal_child(story, SIGSTOP);
 	turn_until(story->base, !link_is_asleep(story->link));
-	kill(link_pid(story->link), SIGKILL);
+	signal_child(story, SIGKILL);
 	turn_until(story->base, story->n_lost == 1);
 	assert_int_equal(link_silent_ms(story->link), 0);
 	assert_false(link_check(story->link));
