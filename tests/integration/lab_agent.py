@@ -14,6 +14,14 @@ from pathlib import Path
 from lab_node import QUIET, Node
 from lab_process import Namespace, tool, wait_until
 
+SERVER = """
+import socket, sys
+family = socket.AF_INET6 if sys.argv[2] == "inet6" else socket.AF_INET
+server = socket.create_server(("", int(sys.argv[1])), family=family)
+print("listening", flush=True)
+while True:
+    server.accept()[0].close()
+"""
 UNREACHABLE = 3  # exit code of the command line when no agent answers
 COOKIE = "epmdns-lab"
 
@@ -154,6 +162,18 @@ class AgentHost(Namespace):
         nodes = self.spawn(argv, name="nodes")
         wait_until(lambda: "ready" in nodes.output, 30, f"nodes on {self.name}")
         return [f"n{n}@{host}" for n in range(first, first + number)]
+
+    def kill_listeners(self):
+        """End all that start_listeners() has started, without a word."""
+        for process in self.processes:
+            if process.name == f"{self.name}: nodes" and process.alive:
+                process.kill()
+
+    def start_server(self, port, family="inet"):
+        """A program that takes connections at a port and closes them. Return: its Process, once it listens."""
+        server = self.spawn(["/usr/bin/python3", "-c", SERVER, port, family], name="server")
+        wait_until(lambda: "listening" in server.output, what=f"port {port} of {self.name} to be served")
+        return server
 
     def start_vm(self, label, *args, env=None, under=()):
         """Start an Erlang VM that has what args say: a name or none, epmdns or not.

@@ -8,8 +8,6 @@ import time
 
 import pytest
 
-from lab import wait_until
-
 NOTICED_WITHIN = 20  # seconds, by default settings and up to 50 instances: the design's promise
 ASLEEP = 21  # seconds; longer than what anybody knows is kept, and than the agent takes for a gap
 

@@ -47,8 +47,8 @@ class Couple:
             self.names += host.start_listeners(f"late{next(numbers)}", 1)
 
     def check(self):
-        """All is as it was, and has been all the time."""
-        assert not [event for watch in self.watches for event in watch.seen("down")]
+        """All is as it was, and has been all the time; of an earlier test Avahi may still forget some."""
+        assert not [event for watch in self.watches for name in self.names for event in watch.seen("down", name)]
         assert connection(*self.erlang) == self.connection
 
 
@@ -126,9 +126,10 @@ def clocked(lab, product):
 def test_a_clock_that_is_set_forward_loses_nothing_and_one_set_back_is_told(clocked, b):
     couple = Couple(clocked, b)
     heard = clocked.spawn(["stdbuf", "-oL", "avahi-browse", "-p", "_erlang-dist._tcp"], name="avahi-browse")
-    wait_until(lambda: re.search("^[+]", heard.output, re.M), what="what Avahi knows")
+    elsewhere = re.escape(rf"b\.{couple.domain}")
+    wait_until(lambda: re.search(f"^[+].*{elsewhere}", heard.output, re.M), what="what Avahi knows")
     clocked.step_clock(3600)  # in Avahi's cache everything is too old
-    wait_until(lambda: re.search("^-", heard.output, re.M), what="Avahi to forget")
+    wait_until(lambda: re.search(f"^-.*{elsewhere}", heard.output, re.M), what="Avahi to forget")
     heard.kill()
     couple.add_nodes()
     couple.wait_for_views()

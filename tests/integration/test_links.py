@@ -12,13 +12,6 @@ from lab import wait_until
 
 WHOLE_WITHIN = 2.0  # seconds from the carrier; mostly it is 0.1 to 0.4
 MOVED_WITHIN = 3.0  # from a change of address; mostly 1.5, of which Avahi has 1 to probe for it
-SERVE = """
-import socket
-server = socket.create_server(('{}', {}), family={})
-print("listening", flush=True)
-while True:
-    server.accept()[0].close()
-"""
 numbers = itertools.count(1)
 
 
@@ -30,10 +23,7 @@ class Program:
         self.name = f"prog{self.number}@{host.name}.links"
         self.port = 4000 + self.number
         self.host = host
-        where = ("::", "socket.AF_INET6") if family == "inet6" else ("", "socket.AF_INET")
-        script = SERVE.format(where[0], self.port, where[1])
-        self.server = host.spawn(["/usr/bin/python3", "-c", script], name="server")
-        wait_until(lambda: "listening" in self.server.output, what="the port to be served")
+        self.server = host.start_server(self.port, family)
         argv = [host.product.cli, "register", "--carrier", f"{family}_tcp", self.name, self.port]
         self.registrar = host.spawn(argv, name="epmdns-register")
 

@@ -11,6 +11,7 @@ import pytest
 from claims import ping_proves_epmdns
 from lab import wait_until
 from lab_agent import UNREACHABLE
+from trials import discoveries
 
 
 storms = itertools.count(1)
@@ -99,11 +100,6 @@ def test_a_killed_discovery_process_is_replaced(a, b, couple):
     ping_proves_epmdns(bob, alice)
     dave = b.start_node("dave@" + bob.name.partition("@")[2])
     a.wait_for_nodes(alice, bob, dave)
-
-
-def discoveries(host):
-    """Process ids of the discovery programs on a host."""
-    return [pid for pid, name in host.running().items() if name == "epmdns-discovery"[:15]]
 
 
 @pytest.mark.parametrize("end", ["kill", "terminate"])

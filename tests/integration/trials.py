@@ -395,9 +395,11 @@ class Lookups:
         return json.loads(self.process.output)
 
 
+def discoveries(host):
+    """Process ids of the discovery programs on a host."""
+    return [pid for pid, name in host.running().items() if name == "epmdns-discovery"[:15]]
+
+
 def discovery_pid(host):
-    """In the numbers of our own pid namespace."""
-    return wait_until(
-        lambda: next((pid for pid, name in host.running().items() if name == "epmdns-discovery"[:15]), None),
-        what=f"a discovery process on {host.name}",
-    )
+    """That of the one that is there, or soon will be."""
+    return wait_until(lambda: discoveries(host), what=f"a discovery process on {host.name}")[0]
