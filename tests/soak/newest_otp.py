@@ -9,7 +9,8 @@ from pathlib import Path
 from soaklab import Lab, say, wait_until
 
 from lab_process import tool
-from test_probes import Doubter, accepted
+from lab_wire import Client
+from test_probes import accepted, doubt
 
 PROBES = 20
 COUNT = 'io:format("otp ~s~n", [erlang:system_info(otp_release)]).'
@@ -55,9 +56,10 @@ def main():
             name = f"new@{carrier}.home"
             watch = b.watch()
             watch.wait("up", name)
-            said, connections, doubter = node.output, accepted(a), Doubter(b)
-            for _ in range(PROBES):
-                doubter.doubt(name)
+            said, connections = node.output, accepted(a)
+            with Client(b) as client:
+                for _ in range(PROBES):
+                    doubt(client, b, name)
             assert accepted(a) >= connections + PROBES and not watch.seen("down", name)
             # What comes late comes before what is caused later: a reset, which newer ones report.
             trace = node.output[len(said) :]

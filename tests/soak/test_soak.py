@@ -3,13 +3,11 @@
 """What tests/integration does a few times, as often as you like: see README.md."""
 
 import os
-import signal
 
 import pytest
 
 import trials
 from claims import wait_until_listed
-from lab import wait_until
 
 NO_NETWORK = ["--backend", "none"]
 
