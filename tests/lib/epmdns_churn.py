@@ -3,19 +3,16 @@
 # SPDX-FileCopyrightText: 2026 The epmdns authors
 """Nodes that come and go: epmdns_churn.py HOST PORT N LEFT
 
-Registers N nodes cN@HOST, all with that port, and unregisters them, again and again, with a new agent, too;
-after SIGTERM registers the first LEFT of them, prints "left" and stays. Ends when it is killed.
+Registers N nodes cN@HOST, all with that port, and unregisters them, again and again; after SIGTERM registers the
+first LEFT of them, prints "left" and stays. Ends when it is killed.
 """
 
-import os
 import signal
-import socket
 import sys
 import time
 
 import epmdns_wire as wire
 
-PATH = os.environ.get("EPMDNS_SOCKET", "/run/epmdns/socket")
 AT_ONCE = 48  # of one session
 PAUSE_S = 0.2
 
@@ -27,43 +24,30 @@ def end(*_):
     is_over = True
 
 
-class Session:
-    def __init__(self):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect(PATH)
-        self.stream = wire.Stream(self.socket)
-        self.socket.sendall(wire.encode("hello", 1, version=1))
-        self.stream.receive()
-        self.last = 1
-
-    def ask_for_all(self, op, names, **fields):
-        self.socket.sendall(b"".join(wire.encode(op, self.last + n, node=name, **fields) for n, name in enumerate(names, 1)))
-        self.last += len(names)
-        for _ in names:
-            answer = self.stream.receive()
+def ask_for_all(sessions, names, op, **fields):
+    """So many names in each session. Waits for the answers."""
+    for session, at in zip(sessions, range(0, len(names), AT_ONCE)):
+        some = names[at : at + AT_ONCE]
+        frames = [wire.encode(op, number, node=name, **fields) for number, name in enumerate(some, 2)]
+        session.socket.sendall(b"".join(frames))
+        for _ in some:
+            answer = session.receive()
             assert answer is not None and answer.op != "error", answer
-
-
-def run_once(groups, sessions, port, op):
-    for group, session in zip(groups, sessions):
-        fields = {"port": port, "carrier": 1, "dist_high": 6, "dist_low": 5} if op == "register" else {}
-        session.ask_for_all(op, group, **fields)
 
 
 def main():
     host, port, n, left = sys.argv[1].encode(), int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
     names = [b"c%d@%s" % (number, host) for number in range(n)]
-    groups = [names[at : at + AT_ONCE] for at in range(0, n, AT_ONCE)]
+    facts = {"port": port, "carrier": 1, "dist_high": 6, "dist_low": 5}
     signal.signal(signal.SIGTERM, end)
-    sessions = [Session() for _ in groups]
+    sessions = [wire.greeted() for _ in range(0, n, AT_ONCE)]
     rounds = 0
     while not is_over:
-        run_once(groups, sessions, port, "register")
-        run_once(groups, sessions, port, "unregister")
+        ask_for_all(sessions, names, "register", **facts)
+        ask_for_all(sessions, names, "unregister")
         rounds += 1
         time.sleep(PAUSE_S)
-    names = names[:left]
-    run_once([names[at : at + AT_ONCE] for at in range(0, left, AT_ONCE)], sessions, port, "register")
+    ask_for_all(sessions, names[:left], "register", **facts)
     print(f"left, after {rounds} rounds", flush=True)
     while True:
         signal.pause()

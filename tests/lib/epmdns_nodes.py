@@ -8,7 +8,6 @@ says nothing; prints "ready" when all are registered, and registers them again w
 The agent is found by EPMDNS_SOCKET, else at /run/epmdns/socket. Ends when it is killed.
 """
 
-import os
 import resource
 import select
 import socket
@@ -16,7 +15,6 @@ import sys
 
 import epmdns_wire as wire
 
-PATH = os.environ.get("EPMDNS_SOCKET", "/run/epmdns/socket")
 AT_ONCE = 48  # nodes of one session, which may have 64, and requests on the way
 
 
@@ -34,17 +32,12 @@ class Nodes:
 
     def register(self):
         """Return: whether there was an agent."""
-        sock = socket.socket(socket.AF_UNIX)
         try:
-            sock.connect(PATH)
-            stream = wire.Stream(sock)
-            sock.sendall(wire.encode("hello", 1, version=1))
-            if stream.receive() is None:
-                return False
+            stream = wire.greeted()
             for number, (name, again) in enumerate(self.known.items(), 2):
                 port = self.listeners[name].getsockname()[1]
-                sock.sendall(wire.encode("register", number, node=name, port=port, carrier=1, dist_high=6,
-                                         dist_low=5, **again))  # fmt: skip
+                stream.socket.sendall(wire.encode("register", number, node=name, port=port, carrier=1, dist_high=6,
+                                                  dist_low=5, **again))  # fmt: skip
             for name in self.known:
                 answer = stream.receive()
                 if answer is None:
@@ -53,7 +46,7 @@ class Nodes:
                 self.known[name] = {"creation": answer["creation"], "revision": answer["revision"]}
         except OSError:
             return False
-        self.socket = sock
+        self.socket = stream.socket
         return True
 
 

@@ -11,6 +11,8 @@ A field that may be repeated is a list; strings are bytes, numbers are ints.
 
 from __future__ import annotations
 
+import os
+import socket
 import struct
 from dataclasses import dataclass, field
 
@@ -222,3 +224,13 @@ class Stream:
             bodies, self.rest = split(self.rest + data)
             self.waiting += bodies
         return decode(self.waiting.pop(0))
+
+
+def greeted():
+    """The Stream of a session with the agent, found as programs find it. Raises OSError."""
+    session = Stream(socket.socket(socket.AF_UNIX))
+    session.socket.connect(os.environ.get("EPMDNS_SOCKET", "/run/epmdns/socket"))
+    session.socket.sendall(encode("hello", 1, version=1))
+    if session.receive() is None:
+        raise ConnectionResetError("the agent has closed the session")
+    return session

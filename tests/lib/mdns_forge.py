@@ -7,8 +7,8 @@
 
 sends from the interface that has ADDRESS what FILE says, a JSON list of steps, each {"services": [Service …] or
 "crowd": Crowd, "rate": packets a second, "times": how often, "to": one host that alone hears it, so that nobody can
-object}, and prints "sent N" after each. It needs no Avahi, and may run beside one. A test writes such a file with start(). What is not ASCII stands in it
-as latin-1, a byte a character.
+object}, and prints "sent N" after each. It needs no Avahi, and may run beside one. A test writes such a file with
+start(). What is not ASCII stands in it as latin-1, a byte a character.
 """
 
 import json
