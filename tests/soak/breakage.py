@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 
-from soaklab import TESTS, Lab, Party, say, wait_until
+from soaklab import TESTS, Lab, Party, end_bus, say, sleep_until, wait_until
 from trials import Lookups, connection, discovery_pid
 
 from processes import private_kb
@@ -27,7 +27,6 @@ ASKED_MS = 100
 
 
 def send_discovery(host, number):
-    """In the numbers of our own pid namespace."""
     os.kill(discovery_pid(host), number)
 
 
@@ -41,14 +40,6 @@ class Break:
 
 def stop_with(name, number):
     return lambda host: getattr(host, name).signal(number)
-
-
-def kill_bus(host):
-    """avahi-daemon 0.8 ends with its bus; then a service manager starts it anew."""
-    host.bus.kill()
-    host.stop_bus()
-    wait_until(lambda: not host.avahi.alive, what="Avahi to end with its bus")
-    host.path("/run/avahi-daemon/pid").unlink(missing_ok=True)
 
 
 def start_bus(host):
@@ -126,7 +117,7 @@ def nothing(host):
 BREAKS = {
     "avahi-killed": Break(lambda host: host.kill_avahi(), lambda host: host.start_avahi(wait=False),
                           ("backend_text", "avahi-daemon is not running")),
-    "bus-killed": Break(kill_bus, start_bus, ("backend_text", "no D-Bus system bus")),
+    "bus-killed": Break(lambda host: end_bus(host, is_killed=True), start_bus, ("backend_text", "no D-Bus system bus")),
     "discovery-killed": Break(lambda host: send_discovery(host, signal.SIGKILL), nothing),
     "avahi-hung": Break(stop_with("avahi", signal.SIGSTOP), stop_with("avahi", signal.SIGCONT),
                         ("backend_text", "avahi-daemon has not answered for [0-9]+ s"), 60),
@@ -253,7 +244,8 @@ class Round:
         lines = [line for line in host.agents[-1].output[log:].splitlines() if "warn" in line or "error" in line]
         say(f"{self.name}: views right {back:.1f} s after the repair (bound {bound:.1f} s);"
             f" {asked['n']} lookups, {asked['missed']} missed, p99 {asked['lookup']['p99']} µs"
-            f" (raw {asked['raw']['p99']} µs), most {asked['lookup']['most'] / 1000:.1f} ms; memory {world.memory()}")  # fmt: skip
+            f" (raw {asked['raw']['p99']} µs), most {asked['lookup']['most'] / 1000:.1f} ms;"
+            f" memory {world.memory()}")  # fmt: skip
         for line in lines:
             say("  " + line)
         return self.faults
@@ -262,13 +254,10 @@ class Round:
         world, what = self.world, self.what
         if what.says is not None:
             key, text = what.says
-            seen = [world.host.status()[key] for _ in range(2)]
-            if not re.search(text, seen[1] or ""):
-                wait_until(lambda: re.search(text, world.host.status()[key] or ""), 10,
-                           lambda: f"status to say {text}; it says {world.host.status()[key]}")  # fmt: skip
+            wait_until(lambda: re.search(text, world.host.status()[key] or ""), 10,
+                       lambda: f"status to say {text}; it says {world.host.status()[key]}")  # fmt: skip
             say(f"{self.name}: said after {time.monotonic() - began:.1f} s: {world.host.status()[key]}")
-        while time.monotonic() < began + min(what.seconds, world.seconds):
-            time.sleep(0.2)
+        sleep_until(began + min(what.seconds, world.seconds))
 
     def judge(self, began, asked, elsewhere):
         """The nodes that lived all the time, and who asked for them."""

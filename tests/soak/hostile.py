@@ -5,16 +5,13 @@
 becomes of honest nodes."""
 
 import argparse
-import json
-import subprocess
 import sys
 import threading
 import time
 
-from soaklab import Lab, say, wait_until
+from soaklab import Lab, counters, every_second, nft, say, wait_until
 
 from hostility import advertised, lies_about, odd_services, rivals_of, unclean
-from lab_process import tool
 from lab_wire import Client
 from mdns_forge import GROUP, Crowd, send, start
 from views import Processes
@@ -105,15 +102,12 @@ class Street:
             host.start_agent()
         self.own = self.observer.start_listeners("own", 2)
         self.neighbours = self.honest.start_listeners("near", HONEST)
+        self.n_new = 100  # of the honest host's next node
         self.watch = self.observer.watch()
         for name in self.neighbours:
             self.watch.wait("up", name, timeout=30)
         # what Avahi tells in the first seconds of browsing is no flood
         wait_until(lambda: self.observer.status()["uptime_s"] > 4, what="the beginning to be over", interval=0.2)
-
-    def addresses(self, number):
-        """On the link, and nobody's."""
-        return [f"10.77.0.{last}" for last in range(254 - number, 254)]
 
     def advertised(self):
         """{node: Service} of all honest nodes, as a forger can read it."""
@@ -133,18 +127,19 @@ class Street:
 
     def newcomer(self, timeout=25):
         """Seconds until a new honest node is seen; None: not within the timeout."""
-        self.n_new = getattr(self, "n_new", 100) + 1
         began = time.monotonic()
         name = self.honest.start_listeners("near", 1, first=self.n_new)[0]
+        self.n_new += 1
         try:
             return round(self.watch.wait("up", name, timeout=timeout)[0] - began, 2)
         except AssertionError:
             return None
 
 
-def flood(street, style, seconds=0, count=2500, rate=220, calm=20):
+def flood(street, style, seconds=0, count=2500, rate=220):
     """seconds: a stream of ever new ones that leave after ten seconds."""
-    crowd = Crowd(style, int(seconds * rate / 2) if seconds else count, addresses=street.addresses(20), spread=20)
+    nobodys = [f"10.77.0.{last}" for last in range(234, 254)]
+    crowd = Crowd(style, int(seconds * rate / 2) if seconds else count, addresses=nobodys, spread=len(nobodys))
     if seconds:
         crowd.life = 10 * rate // 2
     with Meter(street.observer) as meter:
@@ -153,7 +148,7 @@ def flood(street, style, seconds=0, count=2500, rate=220, calm=20):
         say(f"sent: {process.output.strip()}; {street.status('peers', 'instances', 'instances_dropped', 'ttl_s')}")
         is_fine = meter.report(f"{style}{' stream' if seconds else ''}")
         is_fine &= street.is_honest_well()
-        time.sleep(calm)
+        wait_until(lambda: not street.observer.status()["probes_pending"], 120, "all to be verified", interval=0.5)
         is_fine &= meter.report("and after")
         say(f"  {street.status('peers', 'instances', 'instances_dropped', 'probes_pending')}")
     return is_fine
@@ -182,8 +177,7 @@ def claim(street, seconds=30):
     """One host claims everybody's names: as the same and as another registration, at its own address, at that of
     the host, at nobody's; at a port where it listens and at one where nobody does."""
     known, before = street.advertised(), places(street)
-    listener = street.forger.spawn(["/usr/bin/python3", "-c",
-        "import socket\ns = socket.create_server(('', 9))\nwhile True: s.accept()[0].close()"])  # fmt: skip
+    listener = street.forger.start_server(9)
     where = (street.forger.address, street.honest.address, "10.77.0.240")
     rivals = [rival for name in known for rival in rivals_of(known[name], where)]
     rate = 40
@@ -215,8 +209,8 @@ def goodbye(street, seconds=4):
         for what in lies[0]:
             for whom, to in (("all", GROUP), ("the observer alone", street.observer.address)):
                 began, wrong, looks = time.monotonic(), {}, 0
-                told = [lie[what] for lie in lies]
-                process = start(street.forger, {"services": told, "rate": 10 * len(told), "times": 10 * seconds, "to": to})
+                told = {"services": [lie[what] for lie in lies], "times": 10 * seconds, "to": to}
+                process = start(street.forger, {**told, "rate": 10 * len(lies)})
                 while process.alive:
                     for name in street.neighbours:
                         assert client.ask("hint", node=name.encode())[-1].op == "done"
@@ -231,6 +225,12 @@ def goodbye(street, seconds=4):
                 is_fine &= not wrong and not downs
         is_fine &= meter.report("lies")
     return is_fine & street.is_honest_well()
+
+
+def kill_last(host):
+    """What was started there last. Return: when."""
+    host.processes[-1].kill()
+    return time.monotonic()
 
 
 def scanner(street, ports=2000):
@@ -249,38 +249,24 @@ def scanner(street, ports=2000):
         street.watch.wait("up", doomed, timeout=10)
         with Meter(street.observer) as meter:
             process = start(street.forger, {"crowd": crowd, "rate": 400})
-            pending, peak, last = 0, 0, (time.monotonic(), begun["syn"])
+            pending, peak, last = 0, 0, (time.monotonic(), begun["syn"][0])
             killed = None
-            while process.alive:
-                time.sleep(1)
-                now = (time.monotonic(), counters(victim)["syn"])
+            for _ in every_second(lambda: process.alive):
+                now = (time.monotonic(), counters(victim)["syn"][0])
                 peak, last = max(peak, (now[1] - last[1]) / (now[0] - last[0])), now
-                pending = max(pending, street.status("probes_pending")["probes_pending"])
+                pending = max(pending, street.observer.status()["probes_pending"])
                 if killed is None and pending > 5:
-                    killed = time.monotonic()
-                    street.honest.processes[-1].kill()
-            if killed is None:
-                killed = time.monotonic()
-                street.honest.processes[-1].kill()
+                    killed = kill_last(street.honest)
+            killed = killed or kill_last(street.honest)
             gone = street.watch.wait("down", doomed, timeout=30)[0] - killed
             ended = counters(victim)
+            syn, mdns = (ended[name][0] - begun[name][0] for name in ("syn", "mdns"))
             is_fine = meter.report(f"{ports} ports of one host that {what}")
-        say(f"  the victim got of this agent {ended['syn'] - begun['syn']} SYN, most {peak:.0f} a second, and "
-            f"{ended['mdns'] - begun['mdns']} questions; waiting to be verified at most: {pending}; a node that died "
-            f"meanwhile was gone in {gone:.1f} s")  # fmt: skip
-        results.append(is_fine & (peak <= 2 * PROBES_A_SECOND) & (gone < 5) & (what != "is not on our link" or pending <= 1))
+        say(f"  the victim got of this agent {syn} SYN, most {peak:.0f} a second, and {mdns} questions; waiting to be "
+            f"verified at most: {pending}; a node that died meanwhile was gone in {gone:.1f} s")  # fmt: skip
+        is_fine &= peak <= 2 * PROBES_A_SECOND and gone < 5
+        results.append(is_fine and (what != "is not on our link" or pending <= 1))
     return all(results) & street.is_honest_well()
-
-
-def nft(host, script=None):
-    argv = [*host.enter(pid_namespace=False), tool("nft"), *(["-f", "-"] if script else ["-j", "list", "ruleset"])]
-    return subprocess.run(argv, input=script, check=True, capture_output=True, text=True, timeout=15).stdout
-
-
-def counters(host):
-    """{comment: packets}"""
-    rules = [item["rule"] for item in json.loads(nft(host))["nftables"] if "rule" in item]
-    return {rule["comment"]: next(e["counter"]["packets"] for e in rule["expr"] if "counter" in e) for rule in rules}
 
 
 SCENARIOS = {

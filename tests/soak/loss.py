@@ -8,7 +8,7 @@ import sys
 import time
 from collections import Counter
 
-from soaklab import Lab, Party, say
+from soaklab import Lab, Party, every_second, say
 
 MOST = 0.002  # false downs per peer and minute
 
@@ -20,7 +20,7 @@ def main():
     parser.add_argument("--percent", type=int, default=30)
     parser.add_argument("--seconds", type=int, default=180)
     parser.add_argument("--no-multicast", action="store_true",
-                        help="drop all multicast: nobody is heard, everybody has to be verified all the time")  # fmt: skip
+                        help="drop all multicast: nobody is heard, everybody is verified all the time")  # fmt: skip
     parser.add_argument("--repeat", type=int, default=1, help="as often, with a rest in between")
     args = parser.parse_args()
     with Lab() as lab:
@@ -31,8 +31,7 @@ def main():
             rules += [f'iifname "{h.port}" numgen random mod 100 < {args.percent}' for h in party.hosts]
             lab.drop(*rules)
             began = time.monotonic()
-            while time.monotonic() < began + args.seconds:
-                time.sleep(1)
+            for _ in every_second(lambda: time.monotonic() < began + args.seconds):
                 unheard[max(party.statuses("instances_unheard"))] += 1
             lab.drop()
             minutes += (time.monotonic() - began) / 60 * party.peers()

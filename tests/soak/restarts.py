@@ -7,7 +7,7 @@ import argparse
 import sys
 import time
 
-from soaklab import Lab, Party, say, wait_until
+from soaklab import Lab, Party, end_bus, say, wait_until
 
 
 def restart_agent(host, is_killed, pause):
@@ -24,12 +24,7 @@ def restart_avahi(host, is_killed, pause):
 
 
 def restart_bus(host, is_killed, pause):
-    """avahi-daemon 0.8 ends with its bus; then a service manager starts it anew."""
-    if is_killed:
-        host.bus.kill()
-    host.stop_bus()
-    wait_until(lambda: not host.avahi.alive, what="Avahi to end with its bus")
-    host.path("/run/avahi-daemon/pid").unlink(missing_ok=True)
+    end_bus(host, is_killed)
     time.sleep(pause)
     host.start_bus()
     host.start_avahi(wait=False)

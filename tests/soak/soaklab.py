@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: 2026 The epmdns authors
-"""What the soak tests begin with: hosts with agents, nodes and watches."""
+"""What the soak tests have in common: hosts with agents, nodes and watches; and how they pass the time, count packets
+and end a bus."""
 
+import json
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -10,14 +13,60 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "integration"), str(TESTS / "lib")]
 
 from lab import Host, Lab, LabUnavailable, wait_until  # noqa: E402
+from lab_process import tool  # noqa: E402
 
-__all__ = ["Host", "Lab", "LabUnavailable", "Party", "TESTS", "say", "wait_until"]
+__all__ = [
+    "Host", "Lab", "LabUnavailable", "Party", "TESTS", "counters", "end_bus", "every_second", "nft", "say",
+    "sleep_until", "wait_until",
+]  # fmt: skip
 
 _began = time.monotonic()
 
 
 def say(*words):
     print(f"[{time.monotonic() - _began:6.1f} s]", *words, flush=True)
+
+
+def sleep_until(when):
+    """Let the time pass, to a moment on the monotonic clock."""
+    time.sleep(max(0.0, when - time.monotonic()))
+
+
+def every_second(is_on):
+    """Once a second as long as this is true."""
+    due = time.monotonic()
+    while is_on():
+        due += 1
+        sleep_until(due)
+        yield
+
+
+def nft(where, script=None):
+    """Have nft(8) do this in a network namespace, a host or Lab.outer. Return: all its rules, as objects."""
+    argv = [*where.enter(pid_namespace=False), tool("nft")]
+    options = {"check": True, "capture_output": True, "text": True, "timeout": 15}
+    if script is not None:
+        subprocess.run([*argv, "-f", "-"], input=script, **options)
+    listed = json.loads(subprocess.run([*argv, "-j", "list", "ruleset"], **options).stdout)
+    return [item["rule"] for item in listed["nftables"] if "rule" in item]
+
+
+def counters(where):
+    """{comment of a rule: (packets, bytes)}"""
+    found = {}
+    for rule in nft(where):
+        for counter in (each["counter"] for each in rule["expr"] if "counter" in each):
+            found[rule["comment"]] = (counter["packets"], counter["bytes"])
+    return found
+
+
+def end_bus(host, is_killed):
+    """avahi-daemon 0.8 ends with its bus; a service manager would start both anew."""
+    if is_killed:
+        host.bus.kill()
+    host.stop_bus()
+    wait_until(lambda: not host.avahi.alive, what="Avahi to end with its bus")
+    host.path("/run/avahi-daemon/pid").unlink(missing_ok=True)
 
 
 class Party:
@@ -38,6 +87,20 @@ class Party:
         """Until all see all, as up."""
         for host in self.hosts:
             host.wait_for_nodes(*self.names, timeout=timeout)
+
+    def wait_for_calm(self, seconds=10, timeout=120):
+        """Until all have been heard for so long, nobody was verified, and no TTL has changed."""
+        keys = ("ttl_s", "instances_unheard", "probes_pending")
+        since, before = time.monotonic(), None
+
+        def is_calm():
+            nonlocal since, before
+            now = [self.statuses(key) for key in keys]
+            if now != before or any(now[1] + now[2]):
+                since, before = time.monotonic(), now
+            return time.monotonic() - since >= seconds
+
+        wait_until(is_calm, timeout, lambda: f"calm; {keys} are {before}", interval=0.5)
 
     def downs(self, after=0.0):
         """[(observer, when, node)] of nodes of other hosts."""

@@ -10,7 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 
-from soaklab import Lab, say
+from soaklab import Lab, say, sleep_until
 from views import Machine, Processes, Views
 
 LOST_POWER_WITHIN = 140.0  # seconds: the longest TTL, and the verification of so many
@@ -67,7 +67,7 @@ class Crowd:
         began = time.monotonic()
 
         def start(host, at):
-            time.sleep(max(0.0, began + at - time.monotonic()))
+            sleep_until(began + at)
             host.start_listeners("crowd", self.nodes)
 
         listeners = [pool.submit(start, host, n * pause) for n, host in enumerate(self.bearers)]
@@ -83,7 +83,7 @@ class Crowd:
         delays = sorted(
             at - born[node] for view in self.views.all.values() for node, at in view.up.items() if node in born
         )
-        say(f"  {len(born)} registered from {first - began:.1f} to {last - began:.1f} s after the start of the clients; "
+        say(f"  {len(born)} registered from {first - began:.1f} to {last - began:.1f} s after the clients' start; "
             f"one seen elsewhere after: median {median(delays):.2f}, 95 % {delays[len(delays) * 95 // 100]:.2f}, "
             f"most {delays[-1]:.2f} s")  # fmt: skip
         if when is not None:
@@ -98,7 +98,8 @@ class Crowd:
         statuses = [host.status() for host in self.hosts]
         say(f"  {seconds:.0f} s later: TTL {sorted({status['ttl_s'] for status in statuses})}; private kB, the most: "
             f"{held(self.processes.memory())}")  # fmt: skip
-        for key in ("backend_state", "discovery_restarts", "instances_unheard", "instances_dropped", "downs_silent", "downs_refused", "downs_withdrawn"):
+        for key in ("backend_state", "discovery_restarts", "instances_unheard", "instances_dropped", "downs_silent",
+                    "downs_refused", "downs_withdrawn"):  # fmt: skip
             say(f"  {key} {[status[key] for status in statuses]}")
         say(f"downs of nodes that live: {len(self.downs())}")
         return not self.downs()
@@ -116,8 +117,8 @@ class Crowd:
         when = self.measure("power cut", self.views.have(rest), timeout)
         times = sorted(when - cut for _, when, _ in self.downs(after=cut))
         if times:
-            say(f"a host of {self.nodes} nodes lost its power: down elsewhere after {times[0]:.1f} to {times[-1]:.1f} s, "
-                f"median {median(times):.1f} s; {len(times)} downs at {len(self.hosts)} hosts")  # fmt: skip
+            say(f"a host of {self.nodes} nodes lost its power: down elsewhere after {times[0]:.1f} to {times[-1]:.1f} "
+                f"s, median {median(times):.1f} s; {len(times)} downs at {len(self.hosts)} hosts")  # fmt: skip
         return when is not None and all(
             f"@{host.name}." in node for _, _, node in self.downs(after=cut)
         )
@@ -126,9 +127,7 @@ class Crowd:
         """All nodes are killed. Return: whether all knew in time."""
         killed = time.monotonic()
         for host in self.bearers:
-            for process in host.processes:
-                if process.name.endswith(": nodes") and process.alive:
-                    process.kill()
+            host.kill_listeners()
         when = self.measure("all gone", self.views.have(0), timeout)
         if when is not None:
             say(f"all killed: all gone everywhere after {when - killed:.1f} s")
@@ -178,7 +177,7 @@ def main():
                         help="what that takes: Avahi's default, and the cure")  # fmt: skip
     parser.add_argument("--pause", type=float, default=0, help="seconds from one host's registrations to the next's")
     parser.add_argument("--ipv4", action="store_true", help="Avahi speaks IPv4 only: half the load of this machine")
-    parser.add_argument("--ttl", type=int, help="of the agents: by default it follows the number of nodes that are seen")
+    parser.add_argument("--ttl", type=int, help="of the agents: by default it follows the number of nodes")
     parser.add_argument("--stay", type=float, default=60, help="seconds in which nothing happens")
     parser.add_argument("--timeout", type=float, default=120, help="seconds for all to be seen, or gone")
     parser.add_argument("--cut", action="store_true", help="at the end one host loses its power")

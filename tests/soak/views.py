@@ -68,7 +68,7 @@ class Views:
         self._selector.unregister(view.client.socket)
         view.client.close()
 
-    def read_until(self, predicate, timeout, what=""):
+    def read_until(self, predicate, timeout):
         """Return: when the predicate became true; None after that time."""
         end = time.monotonic() + timeout
         while not predicate():
