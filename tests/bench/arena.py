@@ -13,16 +13,24 @@ from contextlib import contextmanager
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS / "integration"), str(TESTS / "lib")]
+sys.path[:0] = [str(TESTS / "integration"), str(TESTS / "lib"), str(TESTS / "front")]
 
 from lab import Host, Lab, LabUnavailable, wait_until  # noqa: E402
 from lab_process import tool  # noqa: E402
 
-__all__ = ["Arena", "Contender", "Lab", "LabUnavailable", "tool", "wait_until"]
+__all__ = ["Arena", "Contender", "Lab", "LabUnavailable", "start_epmd", "tool", "wait_until"]
 
 REALTIME_PRIORITY = 10
 SERVER_CPU, CLIENT_CPU = 0, 1
 SPARE_DESCRIPTORS = 300
+
+
+def start_epmd(host, *port):
+    """port: -port and a number, if not the usual one. Return: its Process, once it answers."""
+    argv = [tool("epmd"), *port]
+    process = host.spawn(argv, name="epmd")
+    wait_until(lambda: host.run([*argv, "-names"], check=False).returncode == 0, what=f"{argv}")
+    return process
 
 
 class Contender:
@@ -56,11 +64,6 @@ class Arena:
         self.programs = Host.product.build / "tests/bench"
         self.n_epmds = 0
 
-    def close(self):
-        """End all that runs here."""
-        self.lab.members.remove(self.host)
-        self.host.close()
-
     @contextmanager
     def pinned(self, cpu):
         """What is started in here runs on this CPU, and ahead of what else the machine does if that is wanted."""
@@ -74,9 +77,9 @@ class Arena:
             os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
             os.sched_setaffinity(0, before)
 
-    def serve(self, argv, contender, env=None):
+    def serve(self, argv, contender):
         with self.pinned(SERVER_CPU):
-            contender.process = self.host.spawn(argv, name=contender.who, env=env)
+            contender.process = self.host.spawn(argv, name=contender.who)
         return contender
 
     def floor(self, kind):
@@ -100,15 +103,15 @@ class Arena:
         """On a port of its own, in a network of its own."""
         self.n_epmds += 1
         port = str(4369 + self.n_epmds)
-        contender = self.serve([tool("epmd"), "-port", port], Contender(f"epmd@{names}", "epmd", port, names))
-        names_argv = [tool("epmd"), "-port", port, "-names"]
-        wait_until(lambda: self.host.run(names_argv, check=False).returncode == 0, what=contender.who)
+        contender = Contender(f"epmd@{names}", "epmd", port, names)
+        with self.pinned(SERVER_CPU):
+            contender.process = start_epmd(self.host, "-port", port)
         self.hold(contender, names)
         return contender
 
     def hold(self, contender, names):
-        """Register so many names, each on a connection of its own if this machine has as many descriptors for
-        one user's clients of an agent. Return: how many there were places for."""
+        """Register so many names, each on a connection of its own if client and server may have as many
+        descriptors. Return: how many there were places for."""
         descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         each = 1 + (names + SPARE_DESCRIPTORS) // (descriptors // 2)
         argv = [self.programs / "bench-hold", contender.tongue, contender.where, names, each]

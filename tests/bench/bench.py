@@ -3,7 +3,7 @@
 # SPDX-FileCopyrightText: 2026 The epmdns authors
 """What epmd, the floors and the agent cost, measured side by side: see README.md.
 
-    bench.py                    # all parts, about six minutes
+    bench.py                    # all parts
     bench.py lookup names       # some
     bench.py --quick            # all of them, too short to mean anything: does it still run?
     bench.py --json FILE        # the same rows for programs

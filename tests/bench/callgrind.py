@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: 2026 The epmdns authors
-"""Instructions of a program by callgrind: those of its own code, for the libraries are of whom they are.
+"""Instructions of a program by callgrind: those of its own code alone, for its libraries are others' work.
 
 A stretch that the program has marked (counting.h) is a file, whose costs stand by object and function: a line
 "ob=" says whose the following ones are, and the line after "calls=" is what was called there, which counts already.

@@ -3,17 +3,16 @@
 """What the processes hold and how often they wake: memory that is theirs alone, and voluntary context switches."""
 
 import re
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-from arena import TESTS, tool, wait_until
+from arena import start_epmd, wait_until
 from figures import Figure, Promise, Row
+from front import Node, Place
 from processes import private_kb
 
-sys.path.insert(0, str(TESTS / "front"))
-
+CALM_S, IDLE_S = 5, 30
 NAME = "n%07d@a-host-of-some.domain"  # 30 bytes
 
 
@@ -21,6 +20,20 @@ def switches(*pids):
     """How often they have gone to sleep so far, which is how often they were woken."""
     return sum(int(re.search(r"^voluntary_ctxt_switches:\t(\d+)", Path(f"/proc/{pid}/status").read_text(), re.M)[1])
                for pid in pids)  # fmt: skip
+
+
+def wait_for_calm(*pids):
+    """Until nobody has been woken for a while: nothing of the start goes on."""
+    since, before = time.monotonic(), None
+
+    def is_calm():
+        nonlocal since, before
+        now = switches(*pids)
+        if now != before:
+            since, before = time.monotonic(), now
+        return time.monotonic() - since >= CALM_S
+
+    wait_until(is_calm, 120, "calm", interval=0.1)
 
 
 def _one(value):
@@ -39,35 +52,34 @@ def _per_name(few, many):
 
 def _per_peer(n):
     """kB of the daemon for each of so many peers, with two references, that a scripted discovery process tells of."""
-    import front
-
     with tempfile.TemporaryDirectory(prefix="epmdns-bench-") as directory:
-        place = front.Place(Path(directory))
-        daemon, life = place.lan()
-        client = daemon.client()
-        before = private_kb(daemon.process.pid)
-        for i in range(n):
-            node = front.Node(NAME % i, addresses=(f"192.0.2.{i % 250 + 1}",))
-            for node.protocol in (4, 6):
-                life.see(node)
-        wait_until(lambda: client.status()["peers"] == str(n), 60, f"{n} peers")
-        held = (private_kb(daemon.process.pid) - before) / n
-        place.close()
-        return held
+        place = Place(Path(directory))
+        try:
+            daemon, life = place.lan()
+            client = daemon.client()
+            before = private_kb(daemon.process.pid)
+            for i in range(n):
+                node = Node(NAME % i, addresses=(f"192.0.2.{i % 250 + 1}",))
+                for node.protocol in (4, 6):
+                    life.see(node)
+            wait_until(lambda: client.status()["peers"] == str(n), 60, f"{n} peers")
+            return (private_kb(daemon.process.pid) - before) / n
+        finally:
+            place.close()
 
 
 def footprint(host, field, is_quick):
     """host: one where nothing else runs but a bus and Avahi."""
     host.start_agent()
-    epmd = host.spawn([tool("epmd")], name="epmd")
-    wait_until(lambda: host.run([tool("epmd"), "-names"], check=False).returncode == 0, what="epmd")
+    epmd = start_epmd(host)
     both = [pid for pid, name in host.running().items() if name.startswith("epmdns")]
     yield _row("memory, empty", "kB", private_kb(epmd.pid), private_kb(*both), 1200)
     few, many, _ = field.agents()
     yield _row("memory per registration", "kB", _per_name(*field.epmds()), _per_name(few, many), 2)
     yield _row("memory per peer", "kB", None, _per_peer(50 if is_quick else 4000), 0.6)
-    time.sleep(0 if is_quick else 15)  # until nothing of the start goes on
-    seconds = 1 if is_quick else 30
+    seconds = 1 if is_quick else IDLE_S
+    if not is_quick:
+        wait_for_calm(*both)
     before = switches(epmd.pid), switches(*both)
     time.sleep(seconds)
     yield _row("wake-ups, idle", "1/s", (switches(epmd.pid) - before[0]) / seconds,

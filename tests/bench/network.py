@@ -7,6 +7,7 @@ import subprocess
 import time
 
 from arena import tool
+from epmdns_wire import DOWN, UP
 from figures import Figure, Promise, Row
 from lab_wire import Client
 
@@ -41,13 +42,13 @@ class Link:
         time.sleep(random.uniform(0, PHASE_S))
         began = time.monotonic()
         client.send("register", node=node.encode(), port=PORT, carrier=1, dist_high=6, dist_low=5)
-        self.expect(1, node)
+        self.expect(UP, node)
         assert self.asker.lookup_port(node) == PORT
         up = time.monotonic() - began
         time.sleep(random.uniform(0, PHASE_S))
         began = time.monotonic()
         client.close()
-        return up, self.expect(3, node) - began
+        return up, self.expect(DOWN, node) - began
 
     def publish(self, name):
         """The same with Avahi's own programs, and with its default, which asks first whether the name is free."""

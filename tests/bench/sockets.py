@@ -7,9 +7,9 @@ import json
 from figures import Figure, Promise, Row, compared
 
 
-def times(seen, contender, what="lookup", unit=1000):
+def times(seen, contender, what="lookup"):
     """(median, p99) by round, in microseconds."""
-    return [(one["p50_ns"] / unit, one["p99_ns"] / unit) for one in seen[contender.who, what]]
+    return [(one["p50_ns"] / 1000, one["p99_ns"] / 1000) for one in seen[contender.who, what]]
 
 
 def rates(seen, contender):
@@ -105,8 +105,8 @@ def held(field):
     limit = 60 if field.arena.is_quick else 1100
     them = field.get("epmd", 0)
     theirs = field.arena.hold(them, limit)
-    status = field.arena.host.run([field.arena.host.product.cli, "status", "--json"], check=False,
-                                  env={"EPMDNS_SOCKET": most.where}).stdout  # fmt: skip
+    host = field.arena.host
+    status = host.run([host.product.cli, "status", "--json"], env={"EPMDNS_SOCKET": most.where}).stdout
     ours = json.loads(status)["nodes"]
     yield Row("held", "registrations held", "nodes", "epmd", Figure.of([theirs]), "agent", Figure.of([ours]),
               Figure.of([ours / theirs]), Promise(">=", field.sizes[2], "ours"))  # fmt: skip

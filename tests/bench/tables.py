@@ -16,7 +16,7 @@ def tables(programs, is_quick):
     sizes = [1, 100, 1000] if is_quick else [1, 1000, 10000, 100000]
     rounds, lookups = (2, 1000) if is_quick else (20, 100000)
     argv = [programs / "bench-tables", rounds, lookups, *sizes]
-    out = subprocess.run([*map(str, argv)], capture_output=True, text=True, check=True, timeout=300).stdout
+    out = subprocess.run(list(map(str, argv)), capture_output=True, text=True, check=True, timeout=300).stdout
     times = defaultdict(list)
     for line in out.splitlines():
         one = json.loads(line)

@@ -22,8 +22,14 @@ def test_every_part_gives_its_rows(tmp_path):
     runs = []
     for number, parts in enumerate(HALVES):
         argv = [sys.executable, "-B", BENCH, "--quick", "--json", tmp_path / f"{number}.json", *parts]
-        runs.append(subprocess.Popen([*map(str, argv)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
-    ends = [(*run.communicate(timeout=180), run.returncode) for run in runs]
+        runs.append(
+            subprocess.Popen(list(map(str, argv)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        )
+    try:
+        ends = [(*run.communicate(timeout=180), run.returncode) for run in runs]
+    finally:
+        for run in runs:
+            run.kill()  # where one has failed, or takes too long
     for number, (expected, (out, err, code)) in enumerate(zip(HALVES, ends)):
         if code == SKIPPED:
             pytest.skip(err.strip())

@@ -7,15 +7,14 @@ import time
 from pathlib import Path
 from statistics import median
 
-from arena import tool, wait_until
+from arena import start_epmd, tool, wait_until
 from figures import Promise, compared, quantile
 from lab_agent import COOKIE
 from lab_node import Node
+from trials import ALONE
 
 HERE = Path(__file__).resolve().parent
 PAUSE_S = 0.015  # between two connects
-# Nobody connects but who is told to.
-ALONE = ["-connect_all", "false", "-kernel", "prevent_overlapping_partitions", "false", "dist_auto_connect", "never"]
 
 
 class Village:
@@ -24,13 +23,12 @@ class Village:
     def __init__(self, arena):
         self.host = arena.host
         self.is_quick = arena.is_quick
-        self.host.spawn([tool("epmd")], name="epmd")
-        wait_until(lambda: self.host.run([tool("epmd"), "-names"], check=False).returncode == 0, what="epmd")
+        start_epmd(self.host)
         self.host.start_agent("--backend", "none")
         self.host.run([tool("erlc"), "-o", "/run/bench", HERE / "bench_vm.erl"])
 
     def vm(self, label, *args):
-        """One that boots meanwhile."""
+        """One that boots meanwhile. Its schedulers wait busily, as anybody's do; those of Host.start_vm() do not."""
         argv = [tool("erl"), "-noinput", "-setcookie", COOKIE, "-pa", "/run/bench", *args]
         return Node(self.host, label, argv)
 
@@ -81,6 +79,7 @@ def vm(arena):
     for node in (target, asker, *observers):
         node.wait_until_alive()
     wait_until(lambda: "target" in village.host.run([tool("epmd"), "-names"]).stdout, what="the target at epmd")
+
     def row(what, theirs, ours, promise=None):
         return compared("vm", what, "µs", "erl_epmd", theirs, "epmdns", ours, promise)
 
