@@ -85,7 +85,12 @@ static void make_requests(struct contender *contender)
 	}
 }
 
-// One client, one question at a time.
+// One client with one question at a time needs no crowd, and is measured without epoll.
+static bool is_crowd(const struct plan *plan)
+{
+	return plan->clients > 1 || plan->depth > 1;
+}
+
 static uint64_t ask_for(struct contender *contender, const struct requests *requests, uint64_t ns,
 			struct samples *samples)
 {
@@ -110,10 +115,10 @@ static void round_of_questions(struct contender *contender, struct plan *plan, u
 	uint64_t answers;
 
 	samples_clear(&plan->samples);
-	if (plan->clients == 1 && plan->depth == 1) {
-		answers = ask_for(contender, requests, plan->ns, &plan->samples);
-	} else {
+	if (is_crowd(plan)) {
 		answers = crowd_run(&contender->crowd, plan->ns, &plan->samples, &took_ns);
+	} else {
+		answers = ask_for(contender, requests, plan->ns, &plan->samples);
 	}
 	samples_print(&plan->samples, round, contender->who, plan->what, answers, took_ns);
 }
@@ -170,7 +175,7 @@ static void open_contender(struct contender *contender, const struct plan *plan)
 {
 	make_requests(contender);
 	caller_open(&contender->caller, contender->tongue, contender->where);
-	if (plan->clients > 1 || plan->depth > 1) {
+	if (is_crowd(plan)) {
 		crowd_open(&contender->crowd, contender->tongue, contender->where,
 			   &contender->requests, plan->clients, plan->depth);
 	}
@@ -178,7 +183,7 @@ static void open_contender(struct contender *contender, const struct plan *plan)
 
 static void close_contender(struct contender *contender, const struct plan *plan)
 {
-	if (plan->clients > 1 || plan->depth > 1) {
+	if (is_crowd(plan)) {
 		crowd_close(&contender->crowd);
 	}
 	caller_close(&contender->caller);

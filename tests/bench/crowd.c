@@ -18,7 +18,7 @@
 
 struct member {
 	int fd;
-	bool is_asking; // its requests are not sent yet: it is being connected
+	bool is_asking; // its requests are not sent yet: it is being connected, or full
 	unsigned first; // request
 	unsigned missing;
 	uint64_t asked_ns;
@@ -67,8 +67,9 @@ static void ask(struct crowd *crowd, struct member *member)
 		member->fd = crowd->tongue->connect(crowd->where, SOCK_NONBLOCK);
 	}
 	member->is_asking = !try_say(crowd, member);
-	if (is_new) {
-		await(crowd, member, EPOLL_CTL_ADD, member->is_asking ? EPOLLOUT : EPOLLIN);
+	if (is_new || member->is_asking) {
+		await(crowd, member, is_new ? EPOLL_CTL_ADD : EPOLL_CTL_MOD,
+		      member->is_asking ? EPOLLOUT : EPOLLIN);
 	}
 }
 

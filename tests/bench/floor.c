@@ -29,8 +29,8 @@ struct floor_server {
 	uint8_t answer[TONGUE_REQUEST_MAX];
 	size_t answer_len;
 	uint8_t input[INPUT_LEN + EP_FRAME_MAX];
-	uint8_t output[INPUT_LEN *
-		       8]; // an answer has at most seven times the bytes of the least frame
+	// An answer has at most seven times the bytes of the least frame.
+	uint8_t output[INPUT_LEN * 8];
 };
 
 struct guest {

@@ -5,10 +5,9 @@
  * bench-tables ROUNDS LOOKUPS N...: the tables alone, filled with so many names each: that of the
  * registry, that of the peers, and a bare one (chains, FNV-1a, a name and a port) as a measure.
  * Looks names up in no order; prints for each table and round a line of JSON with the time of a
- * lookup, and the bytes of memory that a name takes. LOOKUPS of each are counted by callgrind.
+ * lookup. LOOKUPS of each are counted by callgrind.
  */
 
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +44,6 @@ struct tables {
 	struct bare bare;
 	struct registry *registry;
 	struct peers *peers;
-	size_t bytes[3]; // of heap, by enum table
 };
 
 enum table { TABLE_BARE, TABLE_REGISTRY, TABLE_PEERS, TABLES };
@@ -233,20 +231,13 @@ static void fill(struct tables *tables, unsigned n)
 {
 	const struct registry_limits limits = {n, n, n};
 	const struct peers_config config = {n, n, false};
-	size_t before;
 
 	make_names(&tables->names, n);
-	before = mallinfo2().uordblks;
 	fill_bare(&tables->bare, &tables->names);
-	tables->bytes[TABLE_BARE] = mallinfo2().uordblks - before;
-	before = mallinfo2().uordblks;
 	tables->registry = registry_new(&limits);
 	fill_registry(tables->registry, &tables->names);
-	tables->bytes[TABLE_REGISTRY] = mallinfo2().uordblks - before;
-	before = mallinfo2().uordblks;
 	tables->peers = peers_new(&config, &ops, NULL);
 	fill_peers(tables->peers, &tables->names);
-	tables->bytes[TABLE_PEERS] = mallinfo2().uordblks - before;
 }
 
 // Return: the sum of what was found, so that nothing of it can be left out.
@@ -293,10 +284,8 @@ static void one_round(const struct tables *tables, enum table table, unsigned ro
 		fputs("bench-tables: a name was not found\n", stderr);
 		exit(EXIT_FAILURE);
 	}
-	printf("{\"round\":%u,\"table\":\"%s\",\"names\":%u,\"lookup_ns\":%.1f,\"bytes\":%zu}\n",
-	       round, table_names[table], tables->names.n,
-	       (double)(now_ns() - began) / (double)lookups,
-	       tables->bytes[table] / tables->names.n);
+	printf("{\"round\":%u,\"table\":\"%s\",\"names\":%u,\"lookup_ns\":%.1f}\n", round,
+	       table_names[table], tables->names.n, (double)(now_ns() - began) / (double)lookups);
 	snprintf(name, sizeof(name), "%s@%u", table_names[table], tables->names.n);
 	counting_done(name, lookups);
 }
