@@ -341,7 +341,8 @@ class Lab:
         script = ["table bridge lab", "delete table bridge lab", *(table if rules else [])]
         done = subprocess.run(
             [*self.outer.enter(pid_namespace=False), tool("nft"), "-f", "-"],
-            input="\n".join(script) + "\n", capture_output=True, text=True, timeout=15, env=clean_environment("/"), cwd="/",
+            input="\n".join(script) + "\n", capture_output=True, text=True, timeout=15,
+            env=clean_environment("/"), cwd="/",
         )  # fmt: skip
         if done.returncode != 0:
             raise LabUnavailable(f"nft: {done.stderr.strip()}")
