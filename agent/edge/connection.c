@@ -366,4 +366,5 @@ void connection_open(struct server *server, int fd, uid_t uid, pid_t pid)
 	DL_APPEND(server->connections, connection);
 	server->n_connections++;
 	await_input(connection);
+	event_active(connection->readable, EV_READ, 0); // most have sent their hello already
 }
