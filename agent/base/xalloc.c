@@ -25,6 +25,16 @@ void *xcalloc(size_t n, size_t size)
 	return checked(calloc(n, size), size);
 }
 
+void *xcalloc_aligned(size_t alignment, size_t size)
+{
+	void *p = NULL;
+
+	if (posix_memalign(&p, alignment, size) != 0) {
+		p = NULL;
+	}
+	return memset(checked(p, size), 0, size);
+}
+
 void *xrealloc(void *p, size_t size)
 {
 	return checked(realloc(p, size > 0 ? size : 1), size);

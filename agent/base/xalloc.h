@@ -10,5 +10,8 @@
 #include <stddef.h>
 
 void *xcalloc(size_t n, size_t size);
+// xcalloc_aligned(): the same for one object, whose address is a multiple of `alignment`, a power
+// of two.
+void *xcalloc_aligned(size_t alignment, size_t size);
 void *xrealloc(void *p, size_t size);
 char *xstrndup(const void *p, size_t n); // n bytes and a NUL

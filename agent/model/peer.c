@@ -4,6 +4,7 @@
 #include "model/peer.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <string.h>
 #include <utlist.h>
 
@@ -17,7 +18,10 @@
 
 struct peer_entry *peer_new(struct ep_str name)
 {
-	struct peer_entry *entry = xcalloc(1, sizeof(*entry) + name.n);
+	static_assert(sizeof(void *) != 8 ||
+			      offsetof(struct peer_entry, hh.hh_prev) % PEER_ALIGNMENT == 0,
+		      "a lookup reads as few cache lines as it can");
+	struct peer_entry *entry = xcalloc_aligned(PEER_ALIGNMENT, sizeof(*entry) + name.n);
 	uint8_t literal[16];
 
 	memcpy(entry->name, name.p, name.n);
@@ -104,18 +108,26 @@ struct claim *peer_shown_claim(const struct peer_entry *entry, enum ep_family fa
 	return entry->shown[slot_of(family)].claim;
 }
 
-enum peers_found peer_lookup(const struct peer_entry *entry, enum ep_family family,
-			     struct peer_answer *answer)
+enum peers_found peer_lookup(struct peer_world *world, struct peer_entry *entry,
+			     enum ep_family family, uint64_t now_ms, struct peer_answer *answer)
 {
-	const struct peer_shown *shown = &entry->shown[slot_of(family)];
+	struct peer_ready *ready = &entry->ready[slot_of(family)];
+	uint32_t now_s = (uint32_t)(now_ms / 1000);
 
-	if (shown->claim == NULL) {
+	if (ready->answer.carrier == 0) {
 		return PEERS_NOT_FOUND;
 	}
-	if (shown->answer.address_len == 0) {
+	if (now_s - ready->fresh_s >= PEERS_FRESH_MS / 1000) {
+		// The answer does not wait for it: another address is found at the next lookup.
+		struct claim *claim = peer_shown_claim(entry, family);
+
+		ready->fresh_s = claim->fresh_s = now_s;
+		peer_resolve(world, claim);
+	}
+	if (ready->answer.address_len == 0) {
 		return PEERS_ONLY_LINK_LOCAL;
 	}
-	*answer = shown->answer;
+	*answer = ready->answer;
 	return PEERS_FOUND;
 }
 
@@ -191,6 +203,7 @@ void peer_hide(struct peer_world *world, struct claim *claim)
 	world->ops->on_event(world->user, EP_EVENT_DOWN, &entry->peer, claim_family(claim));
 	claim->is_shown = false;
 	shown->claim = NULL;
+	entry->ready[slot_of(claim_family(claim))].answer.carrier = 0;
 }
 
 // Bring one family to `claim` (NULL: it is not there), telling what that means.
@@ -198,12 +211,13 @@ static void show(struct peer_world *world, struct peer_entry *entry, enum ep_fam
 		 struct claim *claim, uint64_t now_ms)
 {
 	struct peer_shown *shown = &entry->shown[slot_of(family)];
+	struct peer_ready *ready = &entry->ready[slot_of(family)];
 	const uint32_t old_digest = shown->digest;
 	enum ep_event event = EP_EVENT_CHANGED;
 	struct service scratch;
 	struct peer_view view;
 
-	if (shown->claim != NULL && (claim == NULL || claim->creation != shown->answer.creation)) {
+	if (shown->claim != NULL && (claim == NULL || claim->creation != ready->answer.creation)) {
 		peer_hide(world, shown->claim);
 	}
 	if (claim == NULL) {
@@ -221,7 +235,7 @@ static void show(struct peer_world *world, struct peer_entry *entry, enum ep_fam
 		entry->since_ms = now_ms;
 	}
 	peer_view(world, entry, family, &view, &scratch);
-	shown->answer = answer_of(&view);
+	*ready = (struct peer_ready){answer_of(&view), claim->fresh_s};
 	shown->digest = digest_of(&view);
 	if (event == EP_EVENT_UP || shown->digest != old_digest) {
 		world->ops->on_event(world->user, event, &entry->peer, family);

@@ -18,14 +18,25 @@
 
 // What watchers were last told of it in one family.
 struct peer_shown {
-	struct claim *claim;       // NULL: it is not there
-	struct peer_answer answer; // address_len 0: only link-local ones are known
+	struct claim *claim; // NULL: it is not there
 	uint32_t digest;
 };
 
+// The same, ready to be said.
+struct peer_ready {
+	struct peer_answer answer; // carrier 0: not there; address_len 0: only link-local ones
+	uint32_t fresh_s;          // claim::fresh_s
+};
+
+/*
+ * What a lookup reads stands together at the end: from the chain of the hash table to a name of
+ * usual length it is one pair of cache lines. In a table that outgrows the caches each line is a
+ * miss, and processors fetch the second line of a pair with the first.
+ */
+#define PEER_ALIGNMENT 128
+
 struct peer_entry {
-	struct peer peer;  // first, so that a peer is its entry
-	UT_hash_handle hh; // peers::by_name
+	struct peer peer; // first, so that a peer is its entry
 	struct claim *claims;
 	struct peer_shown shown[PEER_FAMILIES]; // inet, inet6
 	uint64_t since_ms;
@@ -33,6 +44,9 @@ struct peer_entry {
 	bool has_literal;  // the host part of its name is an address
 	bool is_unsettled; // a claim of it has changed (peers_cut())
 	uint8_t name_len;
+	uint8_t unused[16]; // brings hh.hh_prev to where a pair begins
+	UT_hash_handle hh;  // peers::by_name
+	struct peer_ready ready[PEER_FAMILIES];
 	uint8_t name[];
 };
 
@@ -57,9 +71,12 @@ bool peer_view(const struct peer_world *world, const struct peer_entry *entry,
 void peer_resolve(struct peer_world *world, const struct claim *claim);
 // peer_shown_claim(): what it is shown by in one family; NULL: it is not.
 struct claim *peer_shown_claim(const struct peer_entry *entry, enum ep_family family);
-// peer_lookup(): touches nothing but the entry.
-enum peers_found peer_lookup(const struct peer_entry *entry, enum ep_family family,
-			     struct peer_answer *answer);
+/*
+ * peer_lookup(): touches nothing but the entry, unless what is shown was resolved too long ago:
+ * then it is resolved again.
+ */
+enum peers_found peer_lookup(struct peer_world *world, struct peer_entry *entry,
+			     enum ep_family family, uint64_t now_ms, struct peer_answer *answer);
 
 // peer_act(): what liveness said of a claim (enum liveness_action); its deadline may be another.
 void peer_act(struct peer_world *world, struct claim *claim, unsigned actions);

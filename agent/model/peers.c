@@ -238,30 +238,19 @@ struct peer *peers_find(const struct peers *peers, struct ep_str node)
 	return entry == NULL ? NULL : &entry->peer;
 }
 
-// The answer does not wait for it: a host that has another address is found at the next lookup.
-static void refresh(struct peers *peers, struct claim *claim, uint64_t now_ms)
-{
-	uint32_t now_s = (uint32_t)(now_ms / 1000);
-
-	if (now_s - claim->fresh_s >= PEERS_FRESH_MS / 1000) {
-		claim->fresh_s = now_s;
-		peer_resolve(&peers->world, claim);
-	}
-}
-
 enum peers_found peers_lookup(struct peers *peers, struct ep_str node, enum ep_family family,
 			      uint64_t now_ms, struct peer_answer *answer)
 {
 	struct peer_entry *entry = roster_find_entry(peers, node);
 	struct claim *claim;
+	enum peers_found found;
 
 	if (entry == NULL) {
 		return PEERS_NOT_FOUND;
 	}
-	claim = peer_shown_claim(entry, family);
-	if (claim != NULL) {
-		refresh(peers, claim, now_ms);
-		return peer_lookup(entry, family, answer);
+	found = peer_lookup(&peers->world, entry, family, now_ms, answer);
+	if (found != PEERS_NOT_FOUND) {
+		return found;
 	}
 	LL_FOREACH (entry->claims, claim) {
 		if (claim->liveness.state == LIVENESS_DOWN && claim_family(claim) == family) {

@@ -91,10 +91,9 @@ struct peers_config {
 struct peer_view {
 	struct ep_str node;
 	uint32_t creation;
-	uint32_t carrier;
-	uint16_t port;
-	uint32_t dist_high, dist_low;
+	uint8_t carrier;
 	bool is_hidden;
+	uint16_t port, dist_high, dist_low;
 	struct ep_str cluster;
 	uint8_t n_tags;
 	struct ep_str tags[EP_TAGS_MAX];
@@ -109,8 +108,9 @@ struct peer_view {
 struct peer_answer {
 	uint8_t address[16];
 	uint8_t address_len;
-	uint16_t port;
-	uint32_t carrier, dist_high, dist_low, creation;
+	uint8_t carrier;
+	uint16_t port, dist_high, dist_low;
+	uint32_t creation;
 };
 
 enum peers_found {

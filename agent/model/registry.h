@@ -27,10 +27,9 @@ struct registry_owner {
 
 // One family of a registered node.
 struct registry_port {
-	uint32_t carrier; // enum ep_carrier; 0: this family is not registered
-	uint16_t port;
-	uint32_t dist_high, dist_low;
+	uint8_t carrier;   // enum ep_carrier; 0: this family is not registered
 	uint8_t bound_len; // 0, 4 or 16
+	uint16_t port, dist_high, dist_low;
 	uint8_t bound[16];
 	uint32_t revision;
 };
@@ -44,12 +43,11 @@ enum registry_family { REGISTRY_INET = 0, REGISTRY_INET6 = 1, REGISTRY_FAMILIES 
 struct registry_node {
 	struct order_link link; // registry::order; first, so that a link is the node
 	struct registry_owner owner;
-	uint32_t creation;
-	bool is_hidden;
-	uint64_t since_ms;
-	struct registry_port ports[REGISTRY_FAMILIES];
-	// The name, cluster, tags and the hash handle follow in the implementation.
 	void *user; // the agent's
+	uint64_t since_ms;
+	bool is_hidden;
+	uint32_t creation;
+	struct registry_port ports[REGISTRY_FAMILIES];
 };
 
 struct registry_limits {
@@ -61,9 +59,8 @@ struct registry_limits {
 struct registry_request {
 	struct registry_owner owner;
 	struct ep_str node; // valid: node_name_problem() is NULL
-	uint32_t carrier;
-	uint16_t port;
-	uint32_t dist_high, dist_low;
+	uint8_t carrier;
+	uint16_t port, dist_high, dist_low;
 	bool is_hidden;
 	struct ep_str bound;       // n 0, 4 or 16
 	struct ep_str cluster;     // n 0: none

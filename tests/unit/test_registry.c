@@ -16,7 +16,7 @@ struct step {
 	uid_t uid;
 	int token;
 	const char *node;
-	uint32_t carrier;
+	uint8_t carrier;
 	uint16_t port;
 	uint32_t creation, revision; // brought along
 	// expected
