@@ -18,7 +18,7 @@ sys.path[:0] = [str(TESTS / "integration"), str(TESTS / "lib"), str(TESTS / "fro
 from lab import Host, Lab, LabUnavailable, wait_until  # noqa: E402
 from lab_process import tool  # noqa: E402
 
-__all__ = ["Arena", "Contender", "Lab", "LabUnavailable", "start_epmd", "tool", "wait_until"]
+__all__ = ["Arena", "Contender", "Host", "Lab", "LabUnavailable", "start_epmd", "tool", "wait_until"]
 
 REALTIME_PRIORITY = 10
 SERVER_CPU, CLIENT_CPU = 0, 1
@@ -121,10 +121,10 @@ class Arena:
             raise RuntimeError(f"{contender.who}: {held.output}")
         return int(held.output.split()[1])
 
-    def measure(self, what, contenders, rounds, ms, clients=1, depth=1):
-        """Return: {(who, what): [one object a round]}."""
+    def measure(self, what, contenders, rounds, ms, clients=1, depth=1, shares_cpu=False):
+        """shares_cpu: whether the client has that of the servers. Return: {(who, what): [one object a round]}."""
         argv = [self.programs / "bench-client", what, rounds, ms, clients, depth, *(c.argument for c in contenders)]
-        with self.pinned(CLIENT_CPU):
+        with self.pinned(SERVER_CPU if shares_cpu else CLIENT_CPU):
             out = self.host.run(argv, timeout=60 + rounds * ms * len(contenders) / 500).stdout
         seen = defaultdict(dict)
         for line in out.splitlines():

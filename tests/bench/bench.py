@@ -21,7 +21,7 @@ import network
 import sockets
 import tables
 import vm
-from arena import Arena, Lab, LabUnavailable
+from arena import Arena, Host, Lab, LabUnavailable
 from figures import table
 
 PARTS = {
@@ -70,15 +70,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="run everything, for a moment each")
     parser.add_argument("--realtime", action="store_true", help="ahead of all else on this machine (root)")
-    parser.add_argument("--one-cpu", action="store_true", help="run all on one: without the cost of waking another")
     parser.add_argument("--json", metavar="FILE", help="write the rows there, too")
     parser.add_argument("parts", nargs="*", metavar="PART", help=" ".join(PARTS))
     options = parser.parse_args()
     unknown = set(options.parts) - set(PARTS)
     if unknown:
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
-    if options.one_cpu:
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    missing = Host.product.missing()
+    if missing:
+        parser.error(f"not built: {missing[0]} (EPMDNS_BUILD_DIR says where it is)")
     rows = []
     try:
         with Lab() as lab:

@@ -3,14 +3,16 @@
 
 /*
  * bench-floor pair|events SOCKET: what it costs to answer at all. Splits the same frames as the
- * agent and answers each with one and the same frame, of the size of the agent's answer; knows no
- * names. `pair` serves one connection, blocking: the least that two processes can do. `events` is
- * a libevent loop with direct recv and send.
+ * agent and answers each kind with one and the same frame, of the size of the agent's answer; knows
+ * no names. `pair` serves one connection, blocking: the least that two processes can do. `events`
+ * is a libevent loop with direct recv and send; to it, any name is there, but for one lookup after
+ * somebody who had registered one has left.
  */
 
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,10 +26,17 @@
 
 #define INPUT_LEN 65536
 
+enum kind { FOUND, REGISTERED, MISSING, KINDS };
+
+struct answer {
+	uint8_t bytes[TONGUE_REQUEST_MAX];
+	size_t len;
+};
+
 struct floor_server {
 	struct event_base *base;
-	uint8_t answer[TONGUE_REQUEST_MAX];
-	size_t answer_len;
+	struct answer answers[KINDS];
+	bool has_left; // somebody who had registered
 	uint8_t input[INPUT_LEN + EP_FRAME_MAX];
 	// An answer has at most seven times the bytes of the least frame.
 	uint8_t output[INPUT_LEN * 8];
@@ -36,14 +45,21 @@ struct floor_server {
 struct guest {
 	struct floor_server *server;
 	struct event *readable;
+	bool is_registered;
 	uint8_t *kept;
 	size_t kept_len;
 };
 
-// As agent/mediator/requests.c answers a lookup.
-static void make_answer(struct floor_server *server)
+static void keep(struct answer *answer, struct ep_msg *msg)
+{
+	answer->len = ep_encode(msg, answer->bytes, sizeof(answer->bytes));
+}
+
+// As agent/mediator/requests.c answers.
+static void make_answers(struct floor_server *server)
 {
 	const uint8_t loopback[] = {127, 0, 0, 1};
+	const char *why = "no such node is known in that family";
 	struct ep_msg msg;
 
 	ep_begin(&msg, EP_OP_FOUND, 1);
@@ -54,7 +70,15 @@ static void make_answer(struct floor_server *server)
 	ep_set_u32(&msg, EP_F_CARRIER, &msg.carrier, EP_CARRIER_INET_TCP);
 	ep_set_u32(&msg, EP_F_CREATION, &msg.creation, 4);
 	ep_set_u32(&msg, EP_F_ORIGIN, &msg.origin, EP_ORIGIN_LOCAL);
-	server->answer_len = ep_encode(&msg, server->answer, sizeof(server->answer));
+	keep(&server->answers[FOUND], &msg);
+	ep_begin(&msg, EP_OP_REGISTERED, 1);
+	ep_set_u32(&msg, EP_F_CREATION, &msg.creation, 4);
+	ep_set_u32(&msg, EP_F_REVISION, &msg.revision, 1);
+	keep(&server->answers[REGISTERED], &msg);
+	ep_begin(&msg, EP_OP_ERROR, 1);
+	ep_set_u32(&msg, EP_F_CODE, &msg.code, EP_CODE_NOT_FOUND);
+	ep_set_str(&msg, EP_F_TEXT, &msg.text, why, strlen(why));
+	keep(&server->answers[MISSING], &msg);
 }
 
 static int listen_at(const char *path)
@@ -72,11 +96,13 @@ static int listen_at(const char *path)
 
 static void be_a_pair(struct floor_server *server, int listener)
 {
+	const struct answer *answer = &server->answers[FOUND];
+
 	for (;;) {
 		int fd = accept(listener, NULL, NULL);
 
 		while (recv(fd, server->input, INPUT_LEN, 0) > 0 &&
-		       send(fd, server->answer, server->answer_len, MSG_NOSIGNAL) > 0) {
+		       send(fd, answer->bytes, answer->len, MSG_NOSIGNAL) > 0) {
 		}
 		close(fd);
 	}
@@ -84,10 +110,21 @@ static void be_a_pair(struct floor_server *server, int listener)
 
 static void leave(struct guest *guest, int fd)
 {
+	guest->server->has_left |= guest->is_registered;
 	event_free(guest->readable);
 	free(guest->kept);
 	free(guest);
 	close(fd);
+}
+
+static const struct answer *answer_to(struct guest *guest, uint8_t op)
+{
+	struct floor_server *server = guest->server;
+	bool is_missing = op == EP_OP_LOOKUP && server->has_left;
+
+	server->has_left &= !is_missing;
+	guest->is_registered |= op == EP_OP_REGISTER;
+	return &server->answers[is_missing ? MISSING : op == EP_OP_REGISTER ? REGISTERED : FOUND];
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *user)
@@ -108,9 +145,11 @@ static void on_readable(evutil_socket_t fd, short what, void *user)
 	}
 	n += (ssize_t)guest->kept_len;
 	while (ep_frame(server->input + used, (size_t)n - used, &body) == EP_OK) {
+		const struct answer *answer = answer_to(guest, body.p[0]);
+
 		used = (size_t)(body.p + body.n - server->input);
-		memcpy(server->output + owed, server->answer, server->answer_len);
-		owed += server->answer_len;
+		memcpy(server->output + owed, answer->bytes, answer->len);
+		owed += answer->len;
 	}
 	guest->kept_len = (size_t)n - used;
 	memcpy(guest->kept, server->input + used, guest->kept_len);
@@ -143,7 +182,7 @@ int main(int argc, char **argv)
 		fputs("usage: bench-floor pair|events SOCKET\n", stderr);
 		return 2;
 	}
-	make_answer(&server);
+	make_answers(&server);
 	listener = listen_at(argv[2]);
 	if (strcmp(argv[1], "pair") == 0) {
 		be_a_pair(&server, listener);

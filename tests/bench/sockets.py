@@ -46,7 +46,7 @@ class Field:
 def lookup(field):
     pair, events = field.get("floor", "pair"), field.get("floor", "events")
     agents, epmds = field.agents(), field.epmds()
-    seen = field.arena.measure("lookup", [pair, events, *agents, *epmds], *field.rounds(60))
+    seen = field.arena.measure("lookup", [pair, events, *agents, *epmds], *field.rounds(60), shares_cpu=True)
 
     def row(them, us, promise=None):
         sides = them.who, times(seen, them), us.who, times(seen, us)
@@ -78,9 +78,11 @@ def throughput(field):
 
 
 def register(field):
-    agents, epmds = field.agents(), field.epmds()
-    seen = field.arena.measure("register", [*agents, *epmds], *field.rounds(40))
+    events, agents, epmds = field.get("floor", "events"), field.agents(), field.epmds()
+    seen = field.arena.measure("register", [events, *agents, *epmds], *field.rounds(40), shares_cpu=True)
     for what, text in (("register", "connect and register"), ("gone", "close, name gone")):
+        yield compared("register", text, "µs", events.who, times(seen, events, what), agents[0].who,
+                       times(seen, agents[0], what))  # fmt: skip
         for them, us in zip(epmds, agents):
             yield compared("register", text, "µs", them.who, times(seen, them, what), us.who, times(seen, us, what),
                            Promise("<=", 0.5))  # fmt: skip
