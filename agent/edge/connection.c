@@ -346,7 +346,7 @@ static void on_readable(evutil_socket_t fd, short what, void *user)
 		return;
 	}
 	if (n <= 0) {
-		connection_doom(connection);
+		connection_free(connection); // before the next client is heard: its names are gone
 		return;
 	}
 	handle_input(connection, kept + (size_t)n, fair_turn_ms(server));

@@ -52,6 +52,23 @@ static void agent_finds_a_registered_node_where_it_listens(void **state)
 	}
 }
 
+// Both are to be read when the loop next looks, the end first.
+static void agent_finds_no_node_whose_client_had_ended_when_it_was_asked_for(void **state)
+{
+	struct story *story = story_new();
+	struct talker *holder = story_client(story);
+	struct talker *other = story_client(story);
+
+	(void)state;
+	register_node(holder, (struct node){.name = "a@h"});
+	talker_hang_up(holder);
+	ask_lookup(other, 2, "a@h", INET, 0);
+	talker_expect_error(other, 2, EP_CODE_NOT_FOUND);
+	talker_free(holder);
+	talker_free(other);
+	story_free(story);
+}
+
 static void agent_waits_after_its_start_for_nodes_that_come_back(void **state)
 {
 	struct story *story = story_new_with(&(struct agent_config){0});
@@ -153,6 +170,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(agent_finds_a_registered_node_where_it_listens),
+		cmocka_unit_test(agent_finds_no_node_whose_client_had_ended_when_it_was_asked_for),
 		cmocka_unit_test(agent_waits_after_its_start_for_nodes_that_come_back),
 		cmocka_unit_test(agent_waits_no_longer_than_the_client_and_then_waits_for_the_next),
 		cmocka_unit_test(agent_asks_large_networks_more_seldom),
