@@ -7,6 +7,7 @@
     bench.py lookup names       # some
     bench.py --quick            # all of them, too short to mean anything: does it still run?
     bench.py --json FILE        # the same rows for programs
+    bench.py --markdown FILE    # those that are promised or against epmd, for a document
 """
 
 import argparse
@@ -22,7 +23,7 @@ import sockets
 import tables
 import vm
 from arena import Arena, Host, Lab, LabUnavailable
-from figures import table
+from figures import document, table
 
 PARTS = {
     "lookup": lambda bench: sockets.lookup(bench.field),
@@ -71,6 +72,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="run everything, for a moment each")
     parser.add_argument("--realtime", action="store_true", help="ahead of all else on this machine (root)")
     parser.add_argument("--json", metavar="FILE", help="write the rows there, too")
+    parser.add_argument("--markdown", metavar="FILE", help="write those there that are promised or against epmd")
     parser.add_argument("parts", nargs="*", metavar="PART", help=" ".join(PARTS))
     options = parser.parse_args()
     unknown = set(options.parts) - set(PARTS)
@@ -96,6 +98,9 @@ def main():
         with open(options.json, "w") as out:
             json.dump({"date": when, "machine": machine(), "quick": options.quick,
                        "rows": [row.as_json() for row in rows]}, out, indent=1)  # fmt: skip
+    if options.markdown:
+        with open(options.markdown, "w", encoding="utf-8") as out:
+            out.write(f"{document(rows)}\n\n{when}, {machine()}\n")
     return 0
 
 

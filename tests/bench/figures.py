@@ -49,7 +49,7 @@ class Promise:
         return {"<=": operator.le, ">=": operator.ge}[self.sign](figure.median, self.bound)
 
     def __str__(self):
-        return f"{'' if self.of == 'ratio' else 'ours '}{self.sign} {self.bound:g}"
+        return f"{'' if self.of == 'ratio' else 'ours '}{self.sign} {_number(self.bound)}"
 
 
 @dataclass
@@ -113,3 +113,22 @@ def table(rows):
         lines.append([row.what, row.unit, *cells, str(row.promise) if row.promise else "", kept])
     widths = [max(len(line[i]) for line in lines) for i in range(len(HEADINGS))]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines)
+
+
+def _said(name, figure, unit):
+    return f"{name} {_number(figure.median)} {unit}".strip() if figure else ""
+
+
+def document(rows):
+    """What is promised, and what is against epmd, as a table in Markdown."""
+    lines = ["| | theirs | ours | ours by theirs | promised |", "|---|---|---|---|---|"]
+    for row in rows:
+        if row.promise is None and not row.them.startswith("epmd"):
+            continue
+        ratio = f"{_number(row.ratio.median)} ({_number(row.ratio.low)}–{_number(row.ratio.high)})" if row.ratio else ""
+        promised = str(row.promise).replace("<=", "≤").replace(">=", "≥") if row.promise else ""
+        if row.is_kept is False:
+            promised += ", **not kept**"
+        cells = [row.what, _said(row.them, row.theirs, row.unit), _said(row.us, row.ours, row.unit), ratio, promised]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
