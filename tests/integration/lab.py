@@ -14,12 +14,14 @@ A host has its own network, /run, host name and processes, and sits on a bridge 
 resolves there: what finds another host's node is epmdns or nothing. The machine's own bus, Avahi, network
 and files are never touched. User namespaces are used where they are allowed, so no privileges are needed;
 where they are not, root can still do it. Needs util-linux, iproute2, dbus-daemon, avahi-daemon and erl.
+Nodes run the machine's Erlang, or another: see lab_otp.py.
 """
 
 from __future__ import annotations
 
 import configparser
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -27,7 +29,8 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from lab_agent import AgentHost
+from lab_agent import AgentHost, Product
+from lab_otp import NOWHERE
 from lab_process import LabUnavailable, Namespace, clean_environment, tool, wait_until
 
 __all__ = ["Lab", "Host", "LabUnavailable", "wait_until"]
@@ -53,13 +56,13 @@ for file in hosts resolv.conf nsswitch.conf passwd group; do
 done
 hostname "$1"
 ip link set lo up
-cd /run/home
 """
 
 # avahi-daemon refuses a runtime directory that is not its user's, and only one user id exists in here:
 # so avahi, and for its policy's sake netdev, are other names of root.
 ETC = {
     "hosts": "127.0.0.1 localhost\n::1 localhost\n",
+    "hosts-nowhere": "127.0.0.1 localhost\n::1 localhost\n",
     "resolv.conf": "",
     "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\nservices: files\nprotocols: files\n",
     "passwd": "".join(
@@ -105,7 +108,10 @@ AVAHI_CONFIG = "/etc/avahi/avahi-daemon.conf"
 class Host(AgentHost):
     """A simulated host. Made by Lab.host()."""
 
-    def __init__(self, lab, name, number, link=True):
+    def __init__(self, lab, name, number, link=True, otp_root=None):
+        if otp_root:
+            self.product = Product(otp_root)
+        otp = self.product.otp
         self.lab = lab
         self.number = number
         self.port = f"to-{name}"  # the bridge's end of eth0
@@ -115,7 +121,9 @@ class Host(AgentHost):
         self.clock = None  # the file that says how far this host's clock is ahead of the machine's
         self.clock_ahead = 0
         etc = lab.directory / "etc"
-        super().__init__(name, lab.directory, HOST_SETUP, inside=lab.outer, args=(name, etc))
+        hosts = "hosts-nowhere" if otp.resolves_first else "hosts"
+        setup = f"{HOST_SETUP}{otp.setup()}cd /run/home"
+        super().__init__(name, lab.directory, setup, inside=lab.outer, args=(name, etc, hosts, otp.root or ""))
         if link:
             self.plug_in()
             self.ip("route add default dev eth0")
@@ -155,6 +163,14 @@ class Host(AgentHost):
         """Plug a network cable (of eth0, if no port of plug_in() is given) in or out, at the switch's end:
         this host sees the carrier go."""
         self.lab.ip(f"link set dev {port or self.port} {'up' if up else 'down'}")
+
+    def expect_node(self, name):
+        """A node of this name will be looked for, so that an old Erlang wants its host part to resolve (see
+        lab_otp.NOWHERE); start_vm() says so of all nodes by itself."""
+        host_part = name.partition("@")[2]
+        if not re.fullmatch(r"[\d.]*|.*:.*|localhost.*", host_part):
+            with open(self.lab.directory / "etc/hosts-nowhere", "a") as hosts:
+                hosts.write("".join(f"{address} {host_part}\n" for address in NOWHERE))
 
     def start_bus(self):
         """A private system bus at the usual place."""
@@ -310,9 +326,9 @@ class Lab:
         """Run ip(8) commands where the bridge is."""
         return _ip(self.outer.enter(pid_namespace=False), commands, check)
 
-    def host(self, name, link=True, bus=True, avahi=True):
-        """Add one host; link=False: only loopback."""
-        host = Host(self, name, len(self.members) + 1, link)
+    def host(self, name, link=True, bus=True, avahi=True, otp_root=None):
+        """Add one host; link=False: only loopback; otp_root: see lab_otp.py."""
+        host = Host(self, name, len(self.members) + 1, link, otp_root)
         self.members.append(host)
         if bus:
             host.start_bus()

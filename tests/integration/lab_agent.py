@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 from lab_node import QUIET, Node
-from lab_process import Namespace, tool, wait_until
+from lab_otp import Otp
+from lab_process import Namespace, wait_until
 
 SERVER = """
 import socket, sys
@@ -30,18 +31,22 @@ TREE = Path(__file__).resolve().parents[2]
 
 
 class Product:
-    """Where the built programs are: $EPMDNS_BUILD_DIR, else build/ in the source tree."""
+    """Where the built programs are: $EPMDNS_BUILD_DIR, else build/ in the source tree.
 
-    def __init__(self):
+    otp_root: see lab_otp.py; by default $EPMDNS_OTP_ROOT, else the machine's own Erlang.
+    """
+
+    def __init__(self, otp_root=None):
         self.build = Path(os.environ.get("EPMDNS_BUILD_DIR") or TREE / "build").resolve()
+        self.otp = Otp(self.build, otp_root or os.environ.get("EPMDNS_OTP_ROOT"))
         self.daemon = self.build / "agent/epmdnsd"
         self.discovery = self.build / "agent/epmdns-discovery"
         self.cli = self.build / "agent/epmdns"
-        self.ebin = self.build / "erlang/ebin"
+        self.ebin = self.otp.ebin
 
     def missing(self):
         """What is not built yet."""
-        wanted = (self.daemon, self.discovery, self.cli, self.ebin / "epmdns.beam")
+        wanted = (self.daemon, self.discovery, self.cli, self.build / "erlang/ebin/epmdns.beam")
         return [str(path) for path in wanted if not path.exists()]
 
 
@@ -180,8 +185,9 @@ class AgentHost(Namespace):
 
         label: what a Node is called whose VM gets its name later. under: a command to run the VM under.
         """
-        argv = [*under, tool("erl"), *QUIET, "-noinput", "-setcookie", COOKIE, *args]
-        return Node(self, label, argv, env)
+        self.expect_node(label)
+        command = ["erl", *QUIET, "-noinput", "-setcookie", COOKIE, *args]
+        return Node(self, label, self.product.otp.within([*under, *command]), env)
 
     def with_epmdns(self):
         """The arguments for erl that make it use epmdns, and start no epmd."""

@@ -16,6 +16,7 @@ import socket
 import struct
 import subprocess
 
+from lab_otp import NOWHERE
 from lab_process import wait_until
 
 # Each expression has its own process: one that hangs does not hold up the next. Needs no file, no module
@@ -147,8 +148,9 @@ class Node:
         )
 
     def resolves(self, host_part):
-        """Does the name of a host resolve in this VM, by any means that Erlang has?"""
-        return self.eval(f'inet:getaddr("{host_part}", inet)').startswith("{ok,")
+        """Does the name of a host resolve in this VM, by any means that Erlang has, to where somebody may be?"""
+        found = self.eval(f'inet:getaddr("{host_part}", inet)')
+        return found.startswith("{ok,") and found != "{ok,{%s}}" % NOWHERE[0].replace(".", ",")
 
     def kill(self):
         """SIGKILL: the VM has no chance to say good-bye."""

@@ -20,6 +20,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import lab_otp
+
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # What the machine's own sessions leave in the environment and simulated hosts must not see.
@@ -49,17 +51,18 @@ def wait_until(predicate, timeout=10.0, what="a condition", interval=0.02):
 
 
 def tool(name):
-    """The full path of a system program; unprivileged users seldom have sbin in their PATH."""
+    """What to call a system program by: its full path, for unprivileged users seldom have sbin in their PATH; or
+    its name, if it is for a host to say whose it runs."""
     path = shutil.which(name, path=SEARCH_PATH)
     if path is None:
         raise LabUnavailable(f"the program {name} is not installed")
-    return path
+    return name if name in lab_otp.PROGRAMS else path
 
 
 def clean_environment(home, extra=None):
     """Our environment without what belongs to the machine's own sessions; VMs that crash dump nothing."""
     env = {key: value for key, value in os.environ.items() if not FOREIGN.match(key)}
-    env.update(PATH=SEARCH_PATH, HOME=home, LANG="C.UTF-8", LC_ALL="C.UTF-8")
+    env.update(PATH=f"{lab_otp.SEARCH_PATH}:{SEARCH_PATH}", HOME=home, LANG="C.UTF-8", LC_ALL="C.UTF-8")
     env.update(ERL_CRASH_DUMP_BYTES="0", **(extra or {}))
     return env
 
