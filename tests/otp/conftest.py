@@ -7,10 +7,17 @@ from pathlib import Path
 
 import pytest
 
+pytest.register_assert_rewrite(*(f"test_{name}" for name in (
+    "fallback", "net_kernel", "ping", "registration", "rules", "same_name")))  # see test_two_hosts.py
+
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "integration"), str(TESTS / "lib")]
 
 from lab_fixtures import *  # noqa: E402, F403
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "alone: not beside other tests")
 
 
 @pytest.fixture(scope="session", autouse=True)

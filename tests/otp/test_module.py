@@ -38,7 +38,11 @@ def daemon(compiled, hermit):
     return script
 
 
-@pytest.mark.parametrize("name", TESTS)
+ALONE = [pytest.mark.alone]  # compares times
+NAMED = [pytest.param(name, marks=[] if test["is_parallel"] else ALONE) for name, test in TESTS.items()]
+
+
+@pytest.mark.parametrize("name", NAMED)
 def test_the_module_passes(compiled, hermit, daemon, name):
     test = TESTS[name]
     _, *arguments = [each.replace(str(BUILD / "erlang"), str(compiled.directory)) for each in test["cmd"]]
