@@ -5,9 +5,8 @@
 %% else: unmodified nodes, C nodes, erl_call.
 %%
 %% No epmd is ever started: one that runs is used, and waited for otherwise. The work is done by
-%% OTP's erl_epmd, whose process keeps the connection and renews it (OTP 23.3 and later). It may
-%% take ten seconds to answer, so it is asked and owned by this process, which the guard monitors
-%% and nobody waits for.
+%% OTP's erl_epmd, whose process keeps the connection. It may take ten seconds to answer, so it is
+%% asked and owned by this process, which the guard monitors and nobody waits for.
 -module(epmdns_epmd).
 -behaviour(gen_server).
 
@@ -93,14 +92,26 @@ register_once(#state{name = Name, family = Family, port = Port, failures = Failu
     case erl_epmd:register_node(Name, Port, Family) of
         %% -1 is what it says with -erl_epmd_port when there is no epmd.
         {ok, Creation} when Creation > 0 ->
-            report_held(State);
+            held(State);
         {error, already_registered} ->
-            report_held(State);
+            held(State);
         Failure ->
-            _ = erlang:send_after(?AGAIN_MS, self(), again),
+            again(),
             report_failure(Failure, State),
             State#state{failures = Failures + 1}
     end.
+
+-spec again() -> ok.
+again() ->
+    _ = erlang:send_after(?AGAIN_MS, self(), again),
+    ok.
+
+-spec held(#state{}) -> #state{}.
+held(State) ->
+    %% erl_epmd renews a lost connection by itself from OTP 23.3 on. Before, it takes the name again,
+    %% and answers at once as long as it has it.
+    epmdns_vm:release() >= 24 orelse again(),
+    report_held(State).
 
 -spec report_held(#state{}) -> #state{}.
 report_held(#state{name = Name, failures = Failures} = State) ->

@@ -8,7 +8,7 @@
 -module(epmdns_vm).
 
 -export([node_bytes/2, host/1, is_helper/1]).
--export([carriers/0, family/1, registration/2, dist_high/0, software/0]).
+-export([carriers/0, family/1, registration/2, dist_high/0, release/0, software/0]).
 -export([new_creation/0, keep_creation/1, creation/0, owner/0]).
 -export([is_net_kernel/0, is_setup/0]).
 
@@ -192,6 +192,7 @@ dist_low() ->
         _ -> 5
     end.
 
+%% @doc 23 and so on.
 -spec release() -> pos_integer().
 release() ->
     list_to_integer(erlang:system_info(otp_release)).
