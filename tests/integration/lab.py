@@ -126,7 +126,7 @@ class Host(AgentHost):
         super().__init__(name, lab.directory, setup, inside=lab.outer, args=(name, etc, hosts, otp.root or ""))
         if link:
             self.plug_in()
-            self.ip("route add default dev eth0")
+            self.ip("route add default dev eth0", f"route add unreachable {NOWHERE[0]}")
 
     def plug_in(self, interface="eth0", lan="lan", net=77, addresses=None):
         """A cable from an interface of ours to a bridge of the lab. Return: the bridge's end.

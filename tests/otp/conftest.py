@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 pytest.register_assert_rewrite(*(f"test_{name}" for name in (
-    "fallback", "net_kernel", "ping", "registration", "rules", "same_name")))  # see test_two_hosts.py
+    "fallback", "net_kernel", "ping", "probes", "registration", "rules", "same_name")))  # see test_two_hosts.py
 
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "integration"), str(TESTS / "lib")]

@@ -7,6 +7,7 @@ import pytest
 from test_fallback import *  # noqa: F403
 from test_net_kernel import *  # noqa: F403
 from test_ping import *  # noqa: F403
+from test_probes import *  # noqa: F403
 from test_registration import *  # noqa: F403
 from test_rules import *  # noqa: F403
 from test_same_name import *  # noqa: F403
@@ -15,7 +16,6 @@ RESOLVES_FIRST = "before 24.2 OTP asks the resolver in net_kernel, and us only t
 LIMITED = {
     "test_a_fallback_that_hangs_does_not_hold_net_kernel_up": RESOLVES_FIRST,
     "test_several_carriers_are_answered_exactly_per_family": RESOLVES_FIRST,
-    "test_nodes_return_from_every_restart_of_the_agent": "it counts atoms, and OTP 23 makes one of its own late",
 }
 
 
