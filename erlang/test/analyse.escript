@@ -7,7 +7,7 @@
 %%
 %% usage: analyse.escript SOURCES EBIN PLT
 %%
-%% PLT is made if it is not there, of only those modules of OTP that are used: in seconds instead of
+%% PLT is where those modules of OTP are kept that are used, and no others: made in seconds instead of
 %% a minute. Prints a TAP line a check; exit code 77 (skipped) without Dialyzer.
 -mode(compile).
 
@@ -102,23 +102,26 @@ xref(Ebin) ->
     ].
 
 dialyzer(Beams, Modules, Plt) ->
-    filelib:is_regular(Plt) orelse make_plt(Modules, Plt),
     Warnings = dialyzer:run([
-        {init_plt, Plt},
+        {init_plt, plt(Modules, Plt)},
         {files, Beams},
         {check_plt, false},
         {warnings, [unmatched_returns, error_handling, unknown]}
     ]),
     [string:trim(dialyzer:format_warning(Warning)) || Warning <- Warnings].
 
-make_plt(Modules, Plt) ->
+%% Its name says what is in it: one that was made for fewer modules would not know the others.
+plt(Modules, Prefix) ->
     Own = [Name || {Name, _} <- Modules],
-    Used = fold(fun used/2, [], [Forms || {_, Forms} <- Modules]),
-    Files = [where(Name) || Name <- lists:usort([erlang | Used]) -- Own],
+    Used = lists:usort([erlang | fold(fun used/2, [], [Forms || {_, Forms} <- Modules])]) -- Own,
+    Files = [File || File <- lists:map(fun where/1, Used), is_list(File)],
+    Plt = format("~ts-~.16b", [Prefix, erlang:phash2(Files)]),
+    filelib:is_regular(Plt) orelse make_plt(Files, Plt),
+    Plt.
+
+make_plt(Files, Plt) ->
     New = Plt ++ ".new",
-    _ = dialyzer:run([
-        {analysis_type, plt_build}, {output_plt, New}, {files, [File || File <- Files, is_list(File)]}
-    ]),
+    _ = dialyzer:run([{analysis_type, plt_build}, {output_plt, New}, {files, Files}]),
     ok = file:rename(New, Plt).
 
 where(Module) -> code:where_is_file(atom_to_list(Module) ++ ".beam").
