@@ -157,8 +157,9 @@ class Process:
 class Namespace:
     """Own network, mounts, host name, IPC and processes; optionally an own user namespace around them."""
 
-    # Process 1 reaps what is reparented to it (an ignored SIGCHLD survives exec) and ends with our socket.
-    INIT = "trap '' CHLD; {setup}\necho up >&0\nexec cat >/dev/null"
+    # Process 1 reaps what is reparented to it, for who ignores SIGCHLD has no zombies (no trap of dash can do
+    # that), and ends with our socket.
+    INIT = "{setup}\necho up >&0\nexec env --ignore-signal=CHLD cat >/dev/null"
 
     def __init__(self, name, directory, setup, inside=None, new_user=False, args=()):
         """Run the shell text setup with args as process 1 of new namespaces, within another or in ours.

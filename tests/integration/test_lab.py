@@ -53,6 +53,13 @@ def test_a_pulled_cable_takes_the_carrier(pair):
     wait_until(lambda: "NO-CARRIER" not in left.run(read).stdout, what="the carrier to return")
 
 
+def test_process_1_reaps_orphans(pair):
+    """Who waits for a process to be gone, as a release does that stops its daemon, asks `kill -0`."""
+    left, _ = pair
+    orphan = left.run(["sh", "-c", "sleep 0 & echo $!"]).stdout.strip()
+    wait_until(lambda: left.run(["kill", "-0", orphan], check=False).returncode != 0, what="the orphan to be gone")
+
+
 LITTLE_LAB = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
