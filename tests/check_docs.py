@@ -6,6 +6,7 @@
 - epmdns(1) against `epmdns help`: commands, their arguments and options; status keys against report.c
 - epmdnsd(8) against `epmdnsd --help`: options and the values that are spelled out
 - epmdns-erlang(7) against epmdns_config.erl: configuration keys
+- README.md, its lines for releases, against the files of tests/releases
 - epmdns-protocol(7) against include/epmdns/protocol.h (numbers), limits.h and server.h (limits), and
   tests/lib/epmdns_wire.py (what is required, lengths, repeats: bound to the C and the Erlang codec by the vectors)
 
@@ -136,6 +137,28 @@ def check_erlang(root):
          "epmdns_config.erl")  # fmt: skip
 
 
+def check_releases(root):
+    """Each block of lines in the README's section follows a paragraph that names the files which have these lines; and
+    no file is left out that has to do with epmdns."""
+    section = sections((root / "README.md").read_text(), "##")["In a release"]
+    examples = root / "tests/releases"
+    files = [path for path in examples.glob("*/**/*") if path.is_file() and "/_" not in str(path)]
+    left = {path for path in files if re.search("^(?!.*SPDX).*epmdns", path.read_text(), re.M)}
+    for paragraph, block in re.findall(r"([^\n]+(?:\n[^\n]+)*)\n\n```\w*\n(.*?)\n```", section, re.S):
+        names = re.findall("`(.+?)`", paragraph)
+        named = [path for path in files for name in names if path.match(f"releases/*/{name}")]
+        if not named:
+            problems.append(f"README: these lines are of no file: {block}")
+        for path in named:
+            text = path.read_text()
+            for line in block.splitlines():
+                if line.strip() not in text:
+                    problems.append(f"README: {path.relative_to(root)} does not have the line: {line}")
+        left -= set(named)
+    for path in left:
+        problems.append(f"README: there are no lines of {path.relative_to(root)}")
+
+
 def enum(header, prefix):
     """{name in lower case: number} of the constants with this prefix."""
     pairs = re.findall(rf"^\s*(?:#define )?{prefix}(\w+?)(?: =)? (0x\d+|\d+)\b", header, re.M)
@@ -253,6 +276,7 @@ def main():
     check_epmdns(root, epmdns)
     check_epmdnsd(root, epmdnsd)
     check_erlang(root)
+    check_releases(root)
     check_protocol(root)
     for problem in problems:
         print(problem)

@@ -16,9 +16,9 @@ PACKAGES_LAB="python3 iproute2 dbus dbus-daemon avahi-daemon"
 PACKAGES_TEST="python3-pytest python3-pytest-xdist avahi-utils nftables openssl faketime
 	libcmocka-dev valgrind clang libclang-rt-dev clang-format
 	erlang-eunit erlang-tools erlang-dialyzer erlang-syntax-tools erlang-ssl rebar3"
-# For tests/otp-matrix.sh, and in each of its roots.
+# For tests/otp-matrix.sh; and what it has in each of its roots.
 # shellcheck disable=SC2034
-PACKAGES_OTP="debootstrap"
+PACKAGES_OTP="debootstrap elixir git"
 # shellcheck disable=SC2034
 PACKAGES_OTP_ROOT="erlang-base erlang-dev erlang-eunit erlang-crypto erlang-ssl erlang-tools
 	erlang-syntax-tools elixir"
