@@ -9,7 +9,7 @@
 %% '''
 %%
 %% Both flags are needed: without the first, erl starts epmd. Everything else is optional, see
-%% {@link epmdns_config}.
+%% {@link epmdns_config}. A VM that was started without either is distributed by {@link start/1}.
 %%
 %% There is no process here and no state. The functions run in the processes of OTP that call them:
 %% the supervisor net_sup, net_kernel while it starts, net_kernel itself and the processes that set
@@ -24,6 +24,8 @@
 -export([address_please/3, port_please/2, names/1]).
 %% Called by others, as they call erl_epmd.
 -export([stop/0, register_node/2, port_please/3, names/0]).
+%% Called by users.
+-export([start/1, start/2]).
 
 -type name() :: atom() | string().
 -type host() :: atom() | string() | inet:ip_address().
@@ -33,6 +35,62 @@
 -type address() :: {ok, inet:ip_address()}.
 -type place() :: {ok, inet:ip_address(), inet:port_number(), version()}.
 -type port_answer() :: {port, inet:port_number(), version()} | noport.
+
+%% @doc Start the distribution, with epmdns, of a VM that was started without a name.
+-spec start(name() | binary()) -> {ok, pid()} | {error, Reason} when
+    Reason :: needs_flags | {already_started, pid()} | term().
+start(Name) ->
+    start(Name, #{}).
+
+%% @doc The same with the options of `net_kernel:start/2', whose results these are. The name is long
+%% if its host part is; without a host part it is short.
+%%
+%% The VM needs no flag from OTP 27.2 on, which has a kernel parameter for it; it is `epmdns' from
+%% then on, for `net_kernel:start/2' too. Before that, and where `-epmd_module' names another
+%% module, the answer is `{error, needs_flags}'. As with the flags it does not matter whether an
+%% agent runs.
+-spec start(name() | binary(), map()) -> {ok, pid()} | {error, Reason} when
+    Reason :: needs_flags | {already_started, pid()} | term().
+start(Name, Options) when is_map(Options) ->
+    Node = node_atom(Name),
+    case whereis(net_sup) of
+        undefined ->
+            case epmdns_vm:choose(?MODULE) of
+                true -> start_net_kernel(Node, maps:merge(#{name_domain => domain(Node)}, Options));
+                false -> {error, needs_flags}
+            end;
+        %% Another module must not take over from the one that this node is registered by.
+        Running ->
+            {error, {already_started, Running}}
+    end.
+
+%% net_kernel:start/2 came with OTP 24.3; before it only flags say more than the kind of name.
+-spec start_net_kernel(atom(), map()) -> {ok, pid()} | {error, term()}.
+start_net_kernel(Node, #{name_domain := Domain} = Options) ->
+    case erlang:function_exported(net_kernel, start, 2) of
+        true -> net_kernel:start(Node, Options);
+        false when map_size(Options) =:= 1 -> net_kernel:start([Node, Domain]);
+        false -> {error, needs_flags}
+    end.
+
+%% Elixir's strings are binaries.
+-spec node_atom(name() | binary()) -> atom().
+node_atom(Name) when is_atom(Name) -> Name;
+node_atom(Name) when is_binary(Name) -> binary_to_atom(Name, utf8);
+node_atom(Name) when is_list(Name) -> list_to_atom(Name).
+
+%% The host part of a long name has a dot, or is an address (inet_tcp_dist.erl, splitnode/3).
+-spec domain(atom()) -> longnames | shortnames.
+domain(Node) ->
+    case string:split(atom_to_list(Node), "@") of
+        [_, Host] ->
+            case lists:member($., Host) orelse literal(Host) =/= none of
+                true -> longnames;
+                false -> shortnames
+            end;
+        [_] ->
+            shortnames
+    end.
 
 %% @doc Start the process that keeps this VM's registrations. Called by the supervisor net_sup,
 %% before anything else of the distribution; takes no look at the agent.
@@ -256,7 +314,9 @@ first_port(_, [], _) ->
 names() ->
     names_or_epmd(local, fun erl_epmd:names/0).
 
-%% @doc The nodes of a host; of this one under any of its names and addresses.
+%% @doc The nodes of a host; of this one under any of its names and addresses. Where names are short,
+%% a host is also known by the long name that begins so: `net_adm:world/0' asks with what stands in
+%% .hosts.erlang, and cuts it afterwards.
 -spec names(host()) -> {ok, [{Name :: string(), inet:port_number()}]} | {error, term()}.
 names(Host) ->
     names_or_epmd(text(Host), fun() -> erl_epmd:names(Host) end).
@@ -276,9 +336,25 @@ names_or_epmd(Host, ByEpmd) ->
         end
     end).
 
--spec names_of(local | string()) ->
-    {ok, [{Name :: string(), HostPart :: string(), inet:port_number()}]} | {error, term()}.
+-type named() :: {Name :: string(), HostPart :: string(), inet:port_number()}.
+
+-spec names_of(local | string()) -> {ok, [named()]} | {error, term()}.
+names_of(local) ->
+    names_at(local);
 names_of(Host) ->
+    case {names_at(Host), string:split(Host, ".")} of
+        {{error, not_found} = Error, [Short, _]} ->
+            IsCut = domain(node()) =:= shortnames andalso literal(Host) =:= none,
+            case IsCut andalso names_at(Short) of
+                {ok, _} = Found -> Found;
+                _ -> Error
+            end;
+        {Result, _} ->
+            Result
+    end.
+
+-spec names_at(local | string()) -> {ok, [named()]} | {error, term()}.
+names_at(Host) ->
     Bytes =
         case Host of
             local -> local;

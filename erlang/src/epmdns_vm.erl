@@ -10,7 +10,7 @@
 -export([node_bytes/2, host/1, is_helper/1]).
 -export([carriers/0, family/1, registration/2, dist_high/0, release/0, software/0]).
 -export([new_creation/0, keep_creation/1, creation/0, owner/0]).
--export([is_net_kernel/0, is_setup/0]).
+-export([is_net_kernel/0, is_setup/0, choose/1]).
 
 -define(CREATION, {epmdns, creation}).
 -define(OWNER, {epmdns, owner}).
@@ -135,12 +135,14 @@ registration(Port, Family) ->
 -spec is_given(term()) -> boolean().
 is_given(Value) -> Value =/= default andalso Value =/= [].
 
-%% net_kernel.erl, hidden_argument/0. `hidden' in the options of net_kernel:start/2 cannot be seen.
+%% What net_kernel.erl, init/1 has made of flags and options; up to OTP 24.2 there is only the flag
+%% (hidden_argument/0).
 -spec hidden_flag() -> 1 | default.
 hidden_flag() ->
-    case init:get_argument(hidden) of
-        {ok, [[] | _]} -> 1;
-        {ok, [["true" | _] | _]} -> 1;
+    case {persistent_term:get({net_kernel, publish_type}, none), init:get_argument(hidden)} of
+        {hidden, _} -> 1;
+        {none, {ok, [[] | _]}} -> 1;
+        {none, {ok, [["true" | _] | _]}} -> 1;
         _ -> default
     end.
 
@@ -269,3 +271,31 @@ is_net_kernel() ->
 -spec is_setup() -> boolean().
 is_setup() ->
     process_info(self(), priority) =:= {priority, max}.
+
+%% @doc Make this the module that OTP calls, unless it is that already. Fails where the kernel has no
+%% such parameter (up to OTP 27.1), and where a flag names another module.
+-spec choose(module()) -> boolean().
+choose(Module) ->
+    Before = application:get_env(kernel, epmd_module),
+    case is_chosen(Module) of
+        true ->
+            true;
+        false ->
+            ok = set_parameter({ok, Module}),
+            IsChosen = is_chosen(Module),
+            [ok = set_parameter(Before) || not IsChosen],
+            IsChosen
+    end.
+
+-spec set_parameter({ok, term()} | undefined) -> ok.
+set_parameter({ok, Value}) -> application:set_env(kernel, epmd_module, Value);
+set_parameter(undefined) -> application:unset_env(kernel, epmd_module).
+
+%% A flag and the parameter together are an error (net_kernel.erl, epmd_module/0).
+-spec is_chosen(module()) -> boolean().
+is_chosen(Module) ->
+    try
+        net_kernel:epmd_module() =:= Module
+    catch
+        error:_ -> false
+    end.

@@ -6,7 +6,7 @@
 
 -include_lib("eunit/include/eunit.hrl").
 
--import(epmdns_testvm, [start/1, start/2, node/2, inside/2, said/1, output/1, close/1]).
+-import(epmdns_testvm, [start/1, start/2, plain/2, node/2, inside/2, said/1, output/1, close/1]).
 -import(epmdns_testvm, [release/3, free_port/0, until_line/2, lines_with/2, logged/1]).
 
 %% Unknown nodes asked for at once may not keep net_kernel longer than one late answer.
@@ -22,6 +22,7 @@ boot_test_() ->
         {"a name that is taken stops the boot", fun duplicate/1},
         {"two nodes connect by address", fun connects_by_address/1},
         {"net_kernel:stop/0 unregisters before it returns, 50 times", fun stop_start/1},
+        {"epmdns:start/2 needs no name, and flags only where OTP has no parameter", fun start_later/1},
         {"init:stop/0 unregisters", fun init_stop/1},
         {"init:restart/0 registers again", fun init_restart/1},
         {"each key is read as flag, variable and environment of a release", fun settings/1},
@@ -148,6 +149,24 @@ stop_start(Path) ->
     Vm = start(inside(stop_start, [list_to_atom(?ALICE), 50])),
     ?assertEqual(50, said(Vm)),
     close(Vm),
+    epmdns_fake:stop(Fake).
+
+start_later(Path) ->
+    Fake = epmdns_fake:start(Path, fun epmdns_fake:registry/3),
+    Node = list_to_atom(?ALICE),
+    Start = inside(start, [?ALICE, #{}]),
+    Flagged = start(Start),
+    ?assertEqual({Node, undefined}, said(Flagged)),
+    close(Flagged),
+    epmdns_fake:await(Fake, fun(Seen) -> lists:member({1, closed}, Seen) end),
+    Plain = plain(["-pa", filename:dirname(code:where_is_file("epmdns.beam")) | Start], []),
+    Expected =
+        case epmdns_testlib:release() >= 27 of
+            true -> {Node, {ok, epmdns}};
+            false -> {{error, needs_flags}, undefined}
+        end,
+    ?assertEqual(Expected, said(Plain)),
+    close(Plain),
     epmdns_fake:stop(Fake).
 
 init_stop(Path) ->

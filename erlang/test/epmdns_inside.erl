@@ -6,7 +6,7 @@
 
 -export([halt_at_eof/0]).
 -export([say/1, apply/3, apply_all/1, halt_after_saying/1]).
--export([connect_all/1, start_each/2, stop_start/2, restart_once/0]).
+-export([connect_all/1, start_each/2, stop_start/2, start/2, restart_once/0]).
 -export([outlive/0, outlive_epmd/0, kill/1]).
 -export([ping_without/2, ask_as_both/2, start_with_crashes/1, ping_and_resolver/1]).
 
@@ -73,6 +73,15 @@ stop_start(Node, Times) ->
      || _ <- lists:seq(1, Times)
     ],
     say(length(lists:usort(Creations))).
+
+%% What epmdns:start/2 comes to, and which module OTP was told to call.
+start(Name, Options) ->
+    Result =
+        case epmdns:start(Name, Options) of
+            {ok, Pid} when is_pid(Pid) -> node();
+            Error -> Error
+        end,
+    say({Result, application:get_env(kernel, epmd_module)}).
 
 restart_once() ->
     case os:getenv("EPMDNS_TEST_RESTARTED") of

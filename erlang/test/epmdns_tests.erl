@@ -31,6 +31,7 @@ facade_test_() ->
             {"in net_kernel, without an agent, likewise", fun placeholder_without_agent/1},
             {"link-local addresses alone are a line in the log", fun link_local/1},
             {"names, of this host and another", fun names/1},
+            {"names of a host that is asked for by its long name", fun names_of_short/1},
             {"the port of a node, however its host is called", fun port/1},
             {"whatever is asked, nothing crashes", fun nonsense/1}
         ]
@@ -122,6 +123,18 @@ names(Fake) ->
     ?assertEqual({ok, []}, epmdns:names()),
     epmdns_fake:script(Fake, epmdns_fake:answering(fun(Id) -> {error, Id, #{code => 9}} end)),
     ?assertEqual({error, address}, epmdns:names("nowhere")).
+
+%% The test itself has a short name, or none.
+names_of_short(Fake) ->
+    epmdns_fake:script(Fake, fun
+        (_, {names, Id, #{host := <<"b">>}}, _) -> [{item, Id, #{node => <<"a@b">>, port => 4711}}, {done, Id, #{}}];
+        (_, {names, Id, _}, _) -> [{error, Id, #{code => 9}}];
+        (Connection, Request, Seen) -> (epmdns_fake:agent(#{}))(Connection, Request, Seen)
+    end),
+    ?assertEqual({ok, [{"a", 4711}]}, epmdns:names('b.home')),
+    ?assertEqual({error, address}, epmdns:names("10.0.0.9")),
+    Hosts = [maps:get(host, Fields) || {_, names, Fields} <- epmdns_fake:seen(Fake)],
+    ?assertEqual([<<"b.home">>, <<"b">>, <<"10.0.0.9">>], Hosts).
 
 port(_) ->
     [
