@@ -210,7 +210,7 @@ class Namespace:
         stdout: subprocess.PIPE to read standard output from process.popen.stdout instead.
         """
         name = name or os.path.basename(str(argv[0]))
-        log = self.directory / f"{self.name}.{len(self.processes):03d}.{name}.log"
+        log = self.directory / f"{self.name}.{len(self.processes):03d}.{name[:100]}.log"
         started = time.monotonic()
         with open(log, "wb") as out:
             popen, pid, sock = self._start(argv, env, channel, stdout=stdout or out, stderr=out)
