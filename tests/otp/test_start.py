@@ -150,6 +150,20 @@ def test_options_are_those_of_net_kernel(a, b, start_bare, release):
     assert set(a.nodes("--all")) == {other.name}
 
 
+def test_a_node_without_a_name_gets_one_from_the_first_that_it_meets(a, b, start_bare):
+    """Which it has to connect to: from a node that has no name yet net_adm:ping/1 says pang, in all releases."""
+    a.start_agent()
+    b.start_agent()
+    host = b.start_node("host@b", sname=True)
+    a.wait_for_nodes(host)
+    vm = start_bare(a, "guest")
+    assert become(vm, "undefined") == "nonode@nohost"
+    assert vm.connect(host)
+    name = vm.eval("node()").strip("'")
+    assert name.endswith("@a")
+    assert host.eval("nodes(hidden)").strip("[]'") == name
+
+
 def test_a_flag_that_names_another_module_counts(a, start_bare):
     vm = start_bare(a, "obedient", "-epmd_module", "erl_epmd", flag=False)
     assert become(vm, "'obedient@a.start'") == NEEDS_FLAGS
