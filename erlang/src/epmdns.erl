@@ -206,30 +206,39 @@ resolve(Name, Host, Family) ->
             true -> setup;
             false -> patient
         end,
-    case lookup(Name, Host, Family, Urgency) of
-        {ok, _, _, _} = Found ->
-            Found;
+    case find(Name, Host, Family, Urgency) of
+        {ok, Found} ->
+            _ = Urgency =:= setup andalso check_carrier(Name, Host, Found),
+            place(Host, Found);
         {error, Reason} ->
             case epmdns_config:value(fallback) andalso resolve_by_epmd(Name, Host, Family) of
-                {ok, _, _, _} = Found -> Found;
-                _ -> not_resolved(Name, Host, Reason)
+                {ok, _, _, _} = Found ->
+                    Found;
+                _ ->
+                    ok = explain(Name, Host, Family, Urgency, Reason),
+                    {error, Reason}
             end
     end.
 
 -spec lookup(string(), string(), family(), epmdns_lookup:urgency()) -> place() | {error, term()}.
 lookup(Name, Host, Family, Urgency) ->
-    case epmdns_vm:node_bytes(Name, Host) of
-        bad ->
-            {error, nxdomain};
-        Node ->
-            case epmdns_lookup:node(Node, Family, Urgency) of
-                {ok, {Ip, Port, High}} ->
-                    %% The highest version that both speak, as erl_epmd.erl, best_version/2.
-                    {ok, address(literal(Host), Ip), Port, min(High, epmdns_vm:dist_high())};
-                {error, _} = Error ->
-                    Error
-            end
+    case find(Name, Host, Family, Urgency) of
+        {ok, Found} -> place(Host, Found);
+        {error, _} = Error -> Error
     end.
+
+-spec find(string(), string(), family(), epmdns_lookup:urgency()) ->
+    {ok, epmdns_lookup:found()} | {error, term()}.
+find(Name, Host, Family, Urgency) ->
+    case epmdns_vm:node_bytes(Name, Host) of
+        bad -> {error, nxdomain};
+        Node -> epmdns_lookup:node(Node, Family, Urgency)
+    end.
+
+-spec place(string(), epmdns_lookup:found()) -> place().
+place(Host, {Ip, Port, High, _}) ->
+    %% The highest version that both speak, as erl_epmd.erl, best_version/2.
+    {ok, address(literal(Host), Ip), Port, min(High, epmdns_vm:dist_high())}.
 
 %% A host part that is an address says itself where the node is, and nobody on the network may say
 %% otherwise.
@@ -249,16 +258,36 @@ resolve_by_epmd(Name, Host, Family) ->
             {error, nxdomain}
     end.
 
--spec not_resolved(string(), string(), term()) -> {error, term()}.
-not_resolved(Name, Host, only_link_local) ->
-    %% The user sees no more than `false', and this one has a remedy.
+%% The user sees no more than `false', and of these there is something to say.
+-spec explain(string(), string(), family(), epmdns_lookup:urgency(), term()) -> ok.
+explain(Name, Host, _, _, only_link_local) ->
     ?LOG_WARNING(
         "epmdns: only IPv6 link-local addresses of ~ts@~ts are known; Erlang cannot use them",
         [Name, Host]
-    ),
-    {error, only_link_local};
-not_resolved(_, _, Reason) ->
-    {error, Reason}.
+    );
+explain(Name, Host, Family, setup, not_found) ->
+    case find(Name, Host, other(Family), now) of
+        {ok, Found} -> check_carrier(Name, Host, Found);
+        {error, _} -> ok
+    end;
+explain(_, _, _, _, _) ->
+    ok.
+
+-spec other(family()) -> family().
+other(inet) -> inet6;
+other(inet6) -> inet.
+
+-spec check_carrier(string(), string(), epmdns_lookup:found()) -> ok.
+check_carrier(Name, Host, {_, _, _, Carrier}) ->
+    case Carrier =:= unknown orelse epmdns_vm:speaks(Carrier) of
+        true ->
+            ok;
+        false ->
+            ?LOG_WARNING(
+                "epmdns: ~ts@~ts listens for ~s, which this node does not speak (-proto_dist)",
+                [Name, Host, epmdns_proto:carrier_name(Carrier)]
+            )
+    end.
 
 %% @doc The port of a node. OTP asks for it after an address alone, which it gets in net_kernel
 %% only; others ask for their own, with a host name (RabbitMQ).

@@ -74,9 +74,18 @@ listening(Name, Host) ->
 %% @doc Register a name; its host part is what `listening' said, else the one given. `again' is for
 %% callers that repeat what OTP has registered and know no family: what the name has is left alone.
 -spec register(string(), string(), inet | inet6 | again, inet:port_number()) ->
-    {ok, creation()} | {error, duplicate_name}.
+    {ok, creation()} | {error, duplicate_name | not_started}.
 register(Name, Host, Family, Port) ->
-    gen_server:call(?MODULE, {register, Name, Host, Family, Port}, ?CALL_MS).
+    case ask({register, Name, Host, Family, Port}, {error, not_started}) of
+        {error, not_started} = Error ->
+            ?LOG_WARNING(
+                "epmdns: ~ts@~ts is not registered: OTP has not started epmdns (-no_epmd)",
+                [Name, Host]
+            ),
+            Error;
+        Answer ->
+            Answer
+    end.
 
 %% @doc What this VM has asked to register, whether or not the agent has it by now.
 -spec claims() -> [{Node :: binary(), inet:port_number()}].

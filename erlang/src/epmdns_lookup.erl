@@ -20,7 +20,9 @@
 %% The first question finds no session, and the session may find an agent that is just ending.
 -define(STARTS, 2).
 
--type found() :: {inet:ip_address(), inet:port_number(), DistHigh :: 0..65535}.
+-type found() :: {
+    inet:ip_address(), inet:port_number(), DistHigh :: 0..65535, epmdns_proto:carrier() | unknown
+}.
 -type urgency() :: now | setup | patient.
 %% `now': from what the agent knows already, and not at all while it owes an answer. `setup': the
 %% calling process is about to connect; the agent hears of it if that fails.
@@ -38,8 +40,8 @@ node(Node, Family, Urgency) ->
             patient -> {Waiting, {?SETUP_MS, patient}}
         end,
     case ask(lookup, Fields, Terms) of
-        {ok, {found, #{address := [Address | _], port := Port, dist_high := High}, _}} ->
-            {ok, {epmdns_proto:ip(Address), Port, High}};
+        {ok, {found, #{address := [Address | _], port := Port, dist_high := High} = Found, _}} ->
+            {ok, {epmdns_proto:ip(Address), Port, High, maps:get(carrier, Found, unknown)}};
         Other ->
             {error, reason(Other)}
     end.

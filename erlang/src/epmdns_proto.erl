@@ -10,7 +10,7 @@
 -module(epmdns_proto).
 
 -export([encode/3, pack/1, frame/3, decode/1]).
--export([family/1, carrier/2, carrier_family/1, code/1, address/1, ip/1]).
+-export([family/1, carrier/2, carrier_family/1, carrier_name/1, code/1, address/1, ip/1]).
 -export([version/0, body_max/0, in_flight_max/0]).
 -export_type([op/0, id/0, field/0, fields/0, message/0, failure/0, carrier/0, code/0]).
 
@@ -317,6 +317,13 @@ carrier(inet6, tls) -> 4.
 -spec carrier_family(carrier()) -> inet | inet6.
 carrier_family(Carrier) when Carrier =:= 1; Carrier =:= 3 -> inet;
 carrier_family(Carrier) when Carrier =:= 2; Carrier =:= 4 -> inet6.
+
+%% @doc The name of a carrier, as `-proto_dist' has it.
+-spec carrier_name(carrier()) -> string().
+carrier_name(1) -> "inet_tcp";
+carrier_name(2) -> "inet6_tcp";
+carrier_name(3) -> "inet_tls";
+carrier_name(4) -> "inet6_tls".
 
 %% @doc The name of an error's code.
 -spec code(byte()) -> code().

@@ -8,7 +8,7 @@
 -module(epmdns_vm).
 
 -export([node_bytes/2, host/1, is_helper/1]).
--export([carriers/0, family/1, registration/2, dist_high/0, release/0, software/0]).
+-export([carriers/0, speaks/1, family/1, registration/2, dist_high/0, release/0, software/0]).
 -export([new_creation/0, keep_creation/1, creation/0, owner/0]).
 -export([is_net_kernel/0, is_setup/0, choose/1]).
 
@@ -114,6 +114,13 @@ transport(Family) ->
         true -> tls;
         false -> tcp
     end.
+
+%% @doc Can this VM connect to a node that listens for this carrier?
+-spec speaks(epmdns_proto:carrier()) -> boolean().
+speaks(Carrier) ->
+    Family = epmdns_proto:carrier_family(Carrier),
+    lists:member(Family, carriers()) andalso
+        epmdns_proto:carrier(Family, transport(Family)) =:= Carrier.
 
 %% @doc What a registration says besides names, numbers given by the agent, and creation.
 -spec registration(inet:port_number(), inet | inet6) -> epmdns_proto:fields().

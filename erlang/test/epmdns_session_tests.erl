@@ -38,7 +38,7 @@ absent(_) ->
 
 found(Path) ->
     Fake = epmdns_fake:start(Path, epmdns_fake:agent(#{<<"a@b">> => {?LOCALHOST, 4711}})),
-    ?assertEqual({ok, {?LOCALHOST, 4711, 6}}, lookup(<<"a@b">>)),
+    ?assertEqual({ok, {?LOCALHOST, 4711, 6, unknown}}, lookup(<<"a@b">>)),
     ?assertEqual({error, not_found}, epmdns_lookup:node(<<"a@b">>, inet6, patient)),
     [{1, hello, Hello}, {1, lookup, Lookup}, {1, lookup, _}] = epmdns_fake:seen(Fake),
     ?assertMatch(#{version := 1}, Hello),
@@ -106,10 +106,10 @@ pipelined(Path) ->
     Where = #{address => [<<127, 0, 0, 1>>], port => 9999, dist_high => 6, dist_low => 5},
     [epmdns_fake:tell(Fake, 1, {found, Id, Where}) || Id <- lists:seq(?PIPELINED + 1, 2, -1)],
     Answers = answers(Numbers),
-    Ports = [Port || {_, {ok, {_, Port, 6}}} <- Answers, Port =:= 9999],
+    Ports = [Port || {_, {ok, {_, Port, 6, _}}} <- Answers, Port =:= 9999],
     ?assertEqual(?PIPELINED, length(Ports)),
     %% Those asked later were answered by their own name.
-    ?assertEqual(200 - ?PIPELINED, length([N || {N, {ok, {_, N, 6}}} <- Answers])),
+    ?assertEqual(200 - ?PIPELINED, length([N || {N, {ok, {_, N, 6, _}}} <- Answers])),
     epmdns_fake:stop(Fake).
 
 %% Wait until as many lookups are unanswered as may be.
@@ -183,7 +183,7 @@ garbage(Path) ->
 %% At each byte of welcome and found, and of welcome, item and done.
 cut(Path) ->
     Ask = [
-        {41, fun() -> {ok, {?LOCALHOST, 4711, 6}} = lookup(<<"a@b">>) end},
+        {41, fun() -> {ok, {?LOCALHOST, 4711, 6, unknown}} = lookup(<<"a@b">>) end},
         {37, fun() -> {ok, [{<<"a@b">>, 4711}]} = epmdns_lookup:names(local) end}
     ],
     [

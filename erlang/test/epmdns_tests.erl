@@ -30,6 +30,8 @@ facade_test_() ->
             {"in net_kernel, with one carrier, nobody is asked", fun placeholder/1},
             {"in net_kernel, without an agent, likewise", fun placeholder_without_agent/1},
             {"link-local addresses alone are a line in the log", fun link_local/1},
+            {"who connects is told of a carrier that is not his", fun other_carrier/1},
+            {"a node that OTP registers without starting us says so", fun not_started/1},
             {"names, of this host and another", fun names/1},
             {"names of a host that is asked for by its long name", fun names_of_short/1},
             {"the port of a node, however its host is called", fun port/1},
@@ -108,6 +110,39 @@ link_local(Fake) ->
     [Line] = logged(),
     ?assertMatch("epmdns: only IPv6 link-local addresses of a@b.home are known" ++ _, Line).
 
+other_carrier(Fake) ->
+    Where = #{port => 4711, dist_high => 6, dist_low => 5},
+    Six = Where#{address => [<<16#fd00:16, 0:96, 7:16>>], carrier => 2},
+    epmdns_fake:script(Fake, fun
+        (_, {lookup, Id, #{family := 4}}, _) -> [{error, Id, #{code => 9}}];
+        (_, {lookup, Id, #{family := 6}}, _) -> [{found, Id, Six}];
+        (Connection, Request, Seen) -> epmdns_fake:registry(Connection, Request, Seen)
+    end),
+    Ask = fun() -> epmdns:address_please("a", "b.home", inet) end,
+    ?assertEqual({error, not_found}, Ask()),
+    ?assertEqual([], logged()),
+    ?assertEqual({error, not_found}, connecting(Ask)),
+    Tls = Where#{address => [<<10, 0, 0, 7>>], carrier => 3},
+    epmdns_fake:script(Fake, epmdns_fake:answering(fun(Id) -> {found, Id, Tls} end)),
+    ?assertEqual({ok, {10, 0, 0, 7}, 4711, 6}, connecting(Ask)),
+    epmdns_fake:script(Fake, epmdns_fake:answering(fun(Id) -> {found, Id, Tls#{carrier => 1}} end)),
+    ?assertEqual({ok, {10, 0, 0, 7}, 4711, 6}, connecting(Ask)),
+    ?assertEqual(
+        [
+            "epmdns: a@b.home listens for " ++ Carrier ++ ", which this node does not speak (-proto_dist)"
+         || Carrier <- ["inet6_tcp", "inet_tls"]
+        ],
+        logged()
+    ).
+
+not_started(Fake) ->
+    {ok, Creation} = epmdns:register_node(alice, 4711, inet_tcp),
+    ?assert(Creation >= 4),
+    ?assertEqual([], epmdns_fake:seen(Fake)),
+    [Line] = logged(),
+    ?assertMatch("epmdns: alice@" ++ _, Line),
+    ?assertEqual(match, re:run(Line, "is not registered: .*\\(-no_epmd\\)$", [{capture, none}])).
+
 names(Fake) ->
     Expected = [{"a", 4711}, {"j\x{fc}rgen", 4714}, {"lit", 4713}, {"six", 4712}],
     [
@@ -154,6 +189,13 @@ nonsense(_) ->
     ?assertEqual({error, address}, epmdns:names("")),
     ?assertEqual({error, address}, epmdns:names(Long)),
     ?assertEqual(noport, epmdns:port_please(<<"x">>, "b")).
+
+%% Run as what sets up a connection does.
+connecting(Fun) ->
+    {_, Monitor} = spawn_opt(fun() -> exit({answer, Fun()}) end, [monitor, {priority, max}]),
+    receive
+        {'DOWN', Monitor, process, _, {answer, Answer}} -> Answer
+    end.
 
 %% Run with the name that says "this call blocks the node".
 in_net_kernel(Fun) ->
