@@ -73,6 +73,30 @@ def test_the_kernel_parameter_names_the_module(agents, kernel):
     no_epmd_runs(*agents)
 
 
+def test_with_the_flag_as_well_nothing_starts(agents, kernel):
+    need(kernel, (10, 2), 27.2, "the kernel parameter epmd_module")
+    left, _ = agents
+    parameter = ["-kernel", "epmd_module", "epmdns"]
+    vm = left.start_vm("both", "-name", f"both@{host_part(left)}", *left.with_epmdns(), *parameter)
+    assert vm.process.wait(30) != 0
+    assert "invalid_configuration" in vm.process.output
+
+
+def test_where_the_module_is_not_heeded_the_node_looks_for_epmd(agents, kernel):
+    """As a kernel parameter before OTP 27.2, and as a flag given twice to OTP 23."""
+    left, _ = agents
+    name, module = f"unheeded@{host_part(left)}", ["-start_epmd", "false", "-pa", left.product.ebin]
+    if kernel < (8, 0):
+        module += ["-epmd_module", "epmdns", "-epmd_module", "epmdns"]
+    elif kernel < (10, 2):
+        module += ["-kernel", "epmd_module", "epmdns"]
+    else:
+        pytest.skip("in this release the module is heeded")
+    vm = left.start_vm(name, "-name", name, *module)
+    assert vm.process.wait(30) != 0
+    assert "register/listen error: econnrefused" in vm.process.output
+
+
 PEERS = 50
 
 # All at the same time. Return: what those came to that are not there.
