@@ -139,6 +139,21 @@ def test_distribution_comes_and_goes_under_different_names_at_run_time(agents):
     assert not observer.ping(vm)
 
 
+@pytest.mark.parametrize("option", ["hidden => true", "dist_listen => false"])
+def test_what_is_a_flag_at_boot_is_an_option_at_run_time(agents, kernel, option):
+    need(kernel, (8, 5), 25.1, f"{option} for net_kernel:start/2")
+    left, right = agents
+    observer = left.start_node(f"observer@{host_part(left)}", wait=False)
+    vm = right.start_vm(f"optional@{host_part(right)}", *right.with_epmdns())
+    vm.eval(f"{{ok, _}} = net_kernel:start({atom(vm.name)}, #{{name_domain => longnames, {option}}}), ok", 30)
+    observer.wait_until_alive()
+    assert vm.ping(observer)
+    assert observer.eval("nodes(hidden)") == f"[{atom(vm.name)}]"
+    wait_until_all_see(agents, observer, *([vm] if "hidden" in option else []))
+    for host in agents:
+        host.wait_for_nodes(observer)  # one that is hidden is shown on demand only
+
+
 def test_nodes_listen_in_the_range_that_is_set_and_are_found_there(agents):
     left, right = agents
     first, last = 45101, 45103
