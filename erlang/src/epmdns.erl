@@ -215,7 +215,7 @@ resolve(Name, Host, Family) ->
                 {ok, _, _, _} = Found ->
                     Found;
                 _ ->
-                    ok = explain(Name, Host, Family, Urgency, Reason),
+                    ok = explain(Name, Host, Family, Reason),
                     {error, Reason}
             end
     end.
@@ -259,18 +259,18 @@ resolve_by_epmd(Name, Host, Family) ->
     end.
 
 %% The user sees no more than `false', and of these there is something to say.
--spec explain(string(), string(), family(), epmdns_lookup:urgency(), term()) -> ok.
-explain(Name, Host, _, _, only_link_local) ->
+-spec explain(string(), string(), family(), term()) -> ok.
+explain(Name, Host, _, only_link_local) ->
     ?LOG_WARNING(
         "epmdns: only IPv6 link-local addresses of ~ts@~ts are known; Erlang cannot use them",
         [Name, Host]
     );
-explain(Name, Host, Family, setup, not_found) ->
+explain(Name, Host, Family, not_found) ->
     case find(Name, Host, other(Family), now) of
         {ok, Found} -> check_carrier(Name, Host, Found);
         {error, _} -> ok
     end;
-explain(_, _, _, _, _) ->
+explain(_, _, _, _) ->
     ok.
 
 -spec other(family()) -> family().

@@ -14,6 +14,7 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "integration"), str(TESTS / "lib")]
 
 from lab_fixtures import *  # noqa: E402, F403
+from ways import agents, authority, kernel, pair, tls  # noqa: E402, F401
 
 
 def pytest_configure(config):

@@ -11,7 +11,6 @@ from claims import wait_until_listed
 from lab import wait_until
 from lab_agent import COOKIE
 from lab_node import QUIET, Terminal, atom
-from ways import agents, kernel, pair  # noqa: F401
 from ways import host_part, need, no_epmd_runs, wait_until_all_alive, wait_until_all_see
 
 VARIABLES = ["ERL_AFLAGS", "ERL_FLAGS", "ERL_ZFLAGS"]

@@ -20,7 +20,6 @@ from lab_agent import COOKIE
 from lab_node import Terminal, atom
 from lab_process import tool
 from trials import UNMESHED
-from ways import agents, authority, kernel, pair, tls  # noqa: F401
 from ways import help_old_tls, host_part, need, no_epmd_runs, wait_until_all_alive, wait_until_all_see
 
 

@@ -88,13 +88,13 @@ def tls(authority):
 
 def help_old_tls(kernel, *nodes):
     """Before OTP 24.2 TLS connects to where the host part resolves to, whatever we say: let it resolve, in
-    each of these nodes, to where they are, as with an /etc/hosts."""
+    each of these nodes, to where the others are, as with an /etc/hosts."""
     if kernel >= (8, 2):
         return
     for node in nodes:
         for other in nodes:
             name = other.name.partition("@")[2]
-            for address in (other.host.address, other.host.address6):
+            for address, _, _ in node.host.lookup(other):
                 node.eval(f'{{ok, Ip}} = inet:parse_address("{address}"), inet_db:add_host(Ip, ["{name}"])')
         node.eval("inet_db:set_lookup([file, native])")
 
