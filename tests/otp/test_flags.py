@@ -2,7 +2,6 @@
 # SPDX-FileCopyrightText: 2026 The epmdns authors
 """Where the flags may be given other than on erl's command line; and nodes that start nodes."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from claims import wait_until_listed
 from lab import wait_until
 from lab_agent import COOKIE
 from lab_node import QUIET, Terminal, atom
+from trials import UNMESHED
 from ways import host_part, need, no_epmd_runs, wait_until_all_alive, wait_until_all_see
 
 VARIABLES = ["ERL_AFLAGS", "ERL_FLAGS", "ERL_ZFLAGS"]
@@ -31,13 +31,14 @@ def test_each_of_erlangs_variables_may_hold_the_flags(agents):
     no_epmd_runs(*agents)
 
 
-def test_elixir_takes_them_from_its_option_and_its_variable(agents):
+def test_elixir_takes_them_from_its_option_and_its_variable(agents, compiled):
     """iex has them as the README says it, elixir from the variable alone."""
-    if not Path(f"{os.environ.get('EPMDNS_OTP_ROOT', '')}/usr/bin/iex").exists():
+    if not Path(f"{compiled.root or ''}/usr/bin/iex").exists():
         pytest.skip("there is no Elixir beside this Erlang")
     left, right = agents
     flags = " ".join(map(str, [*left.with_epmdns(), *QUIET]))
     shell, script = f"iex@{host_part(left)}", f"script@{host_part(left)}"
+    left.expect_node(shell)
     caller = right.start_node(f"caller@{host_part(right)}", wait=False)
     left.spawn(
         ["elixir", "--name", script, "--cookie", COOKIE, "--no-halt", "-e", "IO.puts(:up)"],
@@ -72,15 +73,6 @@ def test_the_kernel_parameter_names_the_module(agents, kernel):
     no_epmd_runs(*agents)
 
 
-def test_with_the_flag_as_well_nothing_starts(agents, kernel):
-    need(kernel, (10, 2), 27.2, "the kernel parameter epmd_module")
-    left, _ = agents
-    parameter = ["-kernel", "epmd_module", "epmdns"]
-    vm = left.start_vm("both", "-name", f"both@{host_part(left)}", *left.with_epmdns(), *parameter)
-    assert vm.process.wait(30) != 0
-    assert "invalid_configuration" in vm.process.output
-
-
 def test_where_the_module_is_not_heeded_the_node_looks_for_epmd(agents, kernel):
     """As a kernel parameter before OTP 27.2, and as a flag given twice to OTP 23."""
     left, _ = agents
@@ -106,7 +98,7 @@ START_PEERS = """
     end,
     Starts = [Start(Number) || Number <- lists:seq(1, NUMBER)],
     Ends = [receive {'DOWN', Monitor, process, Pid, End} -> End end || {Pid, Monitor} <- Starts],
-    [End || End <- Ends, element(1, End) =/= ok]
+    [End || End <- Ends, not (is_tuple(End) andalso element(1, End) =:= ok)]
 """
 BY_PEER = 'peer:start(#{{name => Name, host => "{host}", args => string:lexemes("{args}", " "), wait_boot => 60000}})'
 BY_SLAVE = "slave:start('{host}', Name, \"{args}\")"  # where there is no peer yet
@@ -114,10 +106,10 @@ BY_SLAVE = "slave:start('{host}', Name, \"{args}\")"  # where there is no peer y
 
 def test_fifty_nodes_are_started_by_one_at_once(agents, kernel):
     left, _ = agents
-    args = [*left.with_epmdns(), *QUIET, "-connect_all", "false", "+S", "1", "-setcookie", COOKIE]
+    args = [*left.with_epmdns(), *QUIET, *UNMESHED, "+S", "1", "-setcookie", COOKIE]
     by = BY_PEER if kernel >= (8, 4) else BY_SLAVE
     start = by.format(host=left.address, args=" ".join(map(str, args)))
-    origin = left.start_node(f"origin@{left.address}", extra=["-connect_all", "false"])
+    origin = left.start_node(f"origin@{left.address}", extra=UNMESHED)
     names = {f"peer{number}@{left.address}" for number in range(1, PEERS + 1)} | {origin.name}
     assert origin.eval(START_PEERS.replace("START", start).replace("NUMBER", str(PEERS)), timeout=90) == "[]"
     for host in agents:

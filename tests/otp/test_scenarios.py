@@ -17,10 +17,9 @@ from lab_agent import COOKIE
 from lab_node import Terminal
 from lab_process import tool
 from trials import UNMESHED
-from ways import help_old_tls, host_part, no_epmd_runs, wait_until_all_alive, wait_until_all_see
+from ways import help_old_tls, host_part, need, no_epmd_runs, wait_until_all_alive, wait_until_all_see
 
-EPMD_PORT = "12321"
-EPMD = {"ERL_EPMD_PORT": EPMD_PORT}
+EPMD = {"ERL_EPMD_PORT": "12321"}
 
 
 def start_epmd(host):
@@ -43,14 +42,14 @@ def test_nodes_with_the_module_are_not_in_an_epmd_that_runs(agents, kernel, tls,
     left, _ = agents
     start_epmd(left)
     extra = ["-proto_dist", carrier, *(tls if carrier == "inet_tls" else [])]
-    pair = [
+    nodes = [
         left.start_node(f"{name}-{carrier}@{host_part(left)}", extra=extra, env=EPMD, wait=False)
         for name in ("one", "other")
     ]
-    wait_until_all_alive(*pair)
+    wait_until_all_alive(*nodes)
     if carrier == "inet_tls":
-        help_old_tls(kernel, *pair)
-    for here, there in (pair, pair[::-1]):
+        help_old_tls(kernel, *nodes)
+    for here, there in (nodes, nodes[::-1]):
         assert here.ping(there)
         here.disconnect(there)
     assert in_epmd(left) == set()
@@ -86,7 +85,7 @@ def test_nodes_return_to_agent_and_epmd_when_these_have_been_away(agents):
     ]
     wait_until_all_alive(*trio)
     wait_until_all_see(agents, *trio)
-    wait_until(lambda: in_epmd(left) == {"returns", "leaves", "returns-too"}, 5, "three names in epmd")
+    wait_until(lambda: in_epmd(left) == {"returns", "leaves", "returns-too"}, what="three names in epmd")
 
     left.agents[-1].kill()
     epmd.kill()
@@ -94,7 +93,7 @@ def test_nodes_return_to_agent_and_epmd_when_these_have_been_away(agents):
     start_epmd(left)
     left.start_agent()
     wait_until_all_see([left], *trio)
-    wait_until(lambda: in_epmd(left) == {"returns", "returns-too"}, 5, lambda: f"two names; {in_epmd(left)}")
+    wait_until(lambda: in_epmd(left) == {"returns", "returns-too"}, what=lambda: f"two names; {in_epmd(left)}")
     wait_until(lambda: {node.name for node in trio} <= set(right.nodes()), what="them on the other host")
     assert trio[0].ping(trio[1])
 
@@ -146,3 +145,27 @@ def test_a_node_that_speaks_otherwise_is_not_reached_and_the_log_says_why(agents
         assert not node.ping(other)
         line = f"epmdns: {other.name} listens for {carrier}, which this node does not speak (-proto_dist)"
         wait_until(lambda: line in node.process.output, 5, lambda: f"{line!r}; there is {node.process.output}")
+
+
+REFUSED = {  # flags, and what Erlang says of them
+    "TLS over both families": (
+        ["-name", "both@left.ways", "-proto_dist", "inet_tls", "inet6_tls"],
+        "{duplicate_child_name,ssl_dist_sup}",
+    ),
+    "a full name to be given by another": (["-name", "undefined"], "Can't set long node name"),
+    "the module as flag and as parameter": (
+        ["-name", "twice@left.ways", "-kernel", "epmd_module", "epmdns"],
+        "invalid_configuration",
+    ),
+}
+
+
+@pytest.mark.parametrize("label", REFUSED)
+def test_what_erlang_itself_does_not_start_with(agents, kernel, tls, label):
+    if "parameter" in label:
+        need(kernel, (10, 2), 27.2, "the kernel parameter epmd_module")
+    left, _ = agents
+    flags, said = REFUSED[label]
+    vm = left.start_vm("refused", *flags, *left.with_epmdns(), *tls)
+    assert vm.process.wait(30) != 0
+    assert said in vm.process.output

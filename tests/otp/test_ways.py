@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: 2026 The epmdns authors
-"""Every way to start a node: its name, its carriers, what it listens on, and whether it listens at all.
+"""Every way to start a node: its carriers, what it listens on, and whether it listens at all.
 
-Shown elsewhere, on the machine's own Erlang only:
+Shown elsewhere, with every release as well:
 
-    full and short names, in all directions     tests/integration/test_ping.py
-    what of hidden nodes others see             tests/integration/test_rules.py
-    net_kernel:stop/0, 50 times                 erlang/test/epmdns_boot_tests.erl, tests/integration/test_same_name.py
-    several carriers where peers have one       tests/integration/test_net_kernel.py
-    helper nodes and -erl_epmd_port             erlang/test/epmdns_traps_tests.erl
+    full names, short names                      test_two_hosts.py, from tests/integration/test_ping.py
+    hidden nodes, addresses as host parts, nodes
+    on loopback and on one address               test_two_hosts.py, from tests/integration/test_rules.py
+    several carriers where peers have one        test_two_hosts.py, from tests/integration/test_net_kernel.py
+    net_kernel:stop/0, 50 times                  test_two_hosts.py, from tests/integration/test_same_name.py
+    helper nodes and -erl_epmd_port              test_module.py, from erlang/test/epmdns_traps_tests.erl
+    flags and modules that are not heeded        test_flags.py, test_scenarios.py
 """
 
 from typing import NamedTuple
@@ -24,40 +26,26 @@ from ways import help_old_tls, host_part, need, no_epmd_runs, wait_until_all_ali
 
 
 class Way(NamedTuple):
-    """How both nodes are started, and the carriers by which they are to be found."""
+    """The carriers of both nodes, and what the host part of a node is on a host."""
 
-    carriers: tuple = ("inet_tcp",)
-    flags: tuple = ()
-    short: bool = False
-    at: object = host_part  # what the host part of a node is on a host
-    hidden: bool = False
-
-
-def over(*carriers, **more):
-    return Way(carriers, ("-proto_dist", *carriers), **more)
+    carriers: tuple
+    at: object = host_part
 
 
 WAYS = {
-    "full": Way(),
-    "short": Way(short=True, at=lambda host: host.name),
-    "hidden": Way(flags=("-hidden",), hidden=True),
-    "literal": Way(at=lambda host: host.address),
-    "literal6": over("inet6_tcp", at=lambda host: host.address6),
-    "inet6": over("inet6_tcp"),
-    "both": over("inet_tcp", "inet6_tcp"),
-    "tls": over("inet_tls"),
-    "tls6": over("inet6_tls"),
+    "literal6": Way(("inet6_tcp",), at=lambda host: host.address6),
+    "inet6": Way(("inet6_tcp",)),
+    "both": Way(("inet_tcp", "inet6_tcp")),
+    "tls": Way(("inet_tls",)),
+    "tls6": Way(("inet6_tls",)),
 }
 
 
 @pytest.mark.parametrize("label", WAYS)
 def test_two_nodes_of_two_hosts_meet(agents, kernel, tls, label):
-    way = WAYS[label]
-    flags = [*way.flags, *UNMESHED, *(tls if "tls" in label else [])]
-    nodes = [
-        host.start_node(f"{label}@{way.at(host)}", sname=way.short, extra=flags, wait=False)
-        for host in agents
-    ]
+    carriers, at = WAYS[label]
+    extra = ["-proto_dist", *carriers, *UNMESHED, *(tls if "tls" in label else [])]
+    nodes = [host.start_node(f"{label}@{at(host)}", extra=extra, wait=False) for host in agents]
     wait_until_all_alive(*nodes)
     wait_until_all_see(agents, *nodes)
     if "tls" in label:
@@ -66,15 +54,14 @@ def test_two_nodes_of_two_hosts_meet(agents, kernel, tls, label):
     for here, there in (nodes, nodes[::-1]):
 
         def seen_by_carrier():
-            listed = here.host.json("list", "--all")
-            seen = {one["carrier"]: one for one in listed if one["node"] == there.name}
-            return seen if seen.keys() == set(way.carriers) else None
+            listed = here.host.json("list")
+            seen = {one["carrier"]: (one["addresses"][0], one["port"]) for one in listed if one["node"] == there.name}
+            return seen if seen.keys() == set(carriers) else None
 
-        seen = wait_until(seen_by_carrier, what=f"all carriers of {there}").values()
-        assert {address for one in seen for address in one["addresses"]} <= set(there.host.addresses)
-        assert {one["hidden"] for one in seen} == {way.hidden}
+        seen = wait_until(seen_by_carrier, what=f"all carriers of {there}")
+        assert {address for address, _ in seen.values()} <= {there.host.address, there.host.address6}
         assert here.ping(there)
-        assert here.peer_address(there) in {(one["addresses"][0], one["port"]) for one in seen}
+        assert here.peer_address(there) in seen.values()
         here.disconnect(there)
     no_epmd_runs(*agents)
 
@@ -84,6 +71,7 @@ def test_a_node_that_does_not_listen_reaches_others_and_is_listed_nowhere(agents
     loud = right.start_node(f"loud@{host_part(right)}", wait=False)
     quiet = left.start_node(f"quiet@{host_part(left)}", extra=["-dist_listen", "false"], wait=False)
     wait_until_all_alive(loud, quiet)
+    wait_until_all_see(agents, loud)
     assert quiet.ping(loud)
     assert loud.eval("nodes(hidden)") == f"[{atom(quiet.name)}]"
     wait_until_all_see(agents, loud)
@@ -146,9 +134,9 @@ def test_what_is_a_flag_at_boot_is_an_option_at_run_time(agents, kernel, option)
     vm = right.start_vm(f"optional@{host_part(right)}", *right.with_epmdns())
     vm.eval(f"{{ok, _}} = net_kernel:start({atom(vm.name)}, #{{name_domain => longnames, {option}}}), ok", 30)
     observer.wait_until_alive()
+    wait_until_all_see(agents, observer, *([vm] if "hidden" in option else []))
     assert vm.ping(observer)
     assert observer.eval("nodes(hidden)") == f"[{atom(vm.name)}]"
-    wait_until_all_see(agents, observer, *([vm] if "hidden" in option else []))
     for host in agents:
         host.wait_for_nodes(observer)  # one that is hidden is shown on demand only
 
@@ -165,31 +153,6 @@ def test_nodes_listen_in_the_range_that_is_set_and_are_found_there(agents):
     assert len(ports) == 2 and ports <= set(range(first, last + 1))
     for node in nodes:
         assert caller.ping(node)
-
-
-def test_a_node_on_one_address_is_found_at_that_one_and_one_on_loopback_by_its_host_only(agents):
-    left, right = agents
-
-    def start(name, *extra):
-        return right.start_node(f"{name}@{host_part(right)}", extra=[*UNMESHED, *extra], wait=False)
-
-    def on(address):
-        return ["-kernel", "inet_dist_use_interface", "{" + address.replace(".", ",") + "}"]
-
-    inner, narrow, wide = start("inner", *on("127.0.0.1")), start("narrow", *on(right.second)), start("wide")
-    caller = left.start_node(f"caller@{host_part(left)}", extra=UNMESHED, wait=False)
-    wait_until_all_alive(inner, narrow, wide, caller)
-    wait_until_all_see([right], inner, narrow, wide, caller)
-    wait_until_all_see([left], narrow, wide, caller)
-
-    for host in agents:
-        assert host.lookup(narrow) == [(right.second, narrow.port(), "inet")]
-    assert left.lookup(inner) == []
-    assert right.lookup(inner) == [("127.0.0.1", inner.port(), "inet")]
-    assert caller.ping(narrow) and caller.ping(wide)
-    assert caller.peer_address(narrow) == (right.second, narrow.port())
-    assert wide.ping(inner) and wide.ping(narrow)
-    assert not caller.ping(inner)
 
 
 @pytest.mark.parametrize("flags", [["-erl_epmd_port"], ["-kernel", "erl_epmd_node_listen_port"]], ids=" ".join)

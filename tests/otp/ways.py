@@ -13,12 +13,10 @@ DOMAIN = "ways"  # of the names of all hosts here
 
 @pytest.fixture(scope="session")
 def pair(lab, product):
-    """Two hosts on one network, with two addresses of IPv4 and one of IPv6 that Erlang can use, a bus and an Avahi."""
+    """Two hosts on one network, with addresses of both families that Erlang can use, a bus and an Avahi."""
     hosts = [lab.host(name, avahi=False) for name in ("left", "right")]
     for host in hosts:
-        host.second, host.address6 = f"10.77.0.{100 + host.number}", f"fd00:77::{host.number:x}"
-        host.addresses = (host.address, host.second, host.address6)
-        host.ip(f"addr add {host.second}/24 dev eth0")
+        host.address6 = f"fd00:77::{host.number:x}"
         if host.ip(f"addr add {host.address6}/64 dev eth0 nodad", check=False).returncode != 0:
             pytest.skip("no IPv6 on this machine")
         host.start_avahi(wait=False)
