@@ -89,12 +89,11 @@ run_all()
 {
 	set -- "$1" tests/otp --ignore=tests/otp/test_releases_meet.py
 	if [ "$1" = own ]; then
-		run "$@" -n 3 --ignore=tests/otp/test_module.py --ignore=tests/otp/test_two_hosts.py
-	else
-		run "$@" -n 3 -m "not alone"
-		shift
-		run "$suite-alone" "$@" -m alone
+		set -- "$@" --ignore=tests/otp/test_module.py --ignore=tests/otp/test_two_hosts.py
 	fi
+	run "$@" -n 3 -m "not alone"
+	shift
+	run "$suite-alone" "$@" -m alone
 }
 
 suites=

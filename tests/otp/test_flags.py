@@ -104,6 +104,7 @@ BY_PEER = 'peer:start(#{{name => Name, host => "{host}", args => string:lexemes(
 BY_SLAVE = "slave:start('{host}', Name, \"{args}\")"  # where there is no peer yet
 
 
+@pytest.mark.alone  # beside it, others would wait in vain
 def test_fifty_nodes_are_started_by_one_at_once(agents, kernel):
     left, _ = agents
     args = [*left.with_epmdns(), *QUIET, *UNMESHED, "+S", "1", "-setcookie", COOKIE]
