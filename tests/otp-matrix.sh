@@ -91,7 +91,7 @@ run_all()
 	if [ "$1" = own ]; then
 		set -- "$@" --ignore=tests/otp/test_module.py --ignore=tests/otp/test_two_hosts.py
 	fi
-	run "$@" -n 3 -m "not alone"
+	run "$@" -n 3 --dist loadgroup -m "not alone"
 	shift
 	run "$suite-alone" "$@" -m alone
 }

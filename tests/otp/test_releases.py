@@ -21,7 +21,10 @@ TREE = Path(__file__).resolve().parents[2]
 README = (TREE / "README.md").read_text()
 STOCK = "stock@store.shop"  # what they call themselves, unless they are told a name
 TILL = "till@desk.shop"
-pytestmark = pytest.mark.skipif("EPMDNS_OTP_ROOT" in os.environ, reason="the machine's own Erlang is enough")
+pytestmark = [
+    pytest.mark.skipif("EPMDNS_OTP_ROOT" in os.environ, reason="the machine's own Erlang is enough"),
+    pytest.mark.xdist_group("releases"),  # built once
+]
 MIX = {"MIX_ENV": "prod", "MIX_REBAR3": "/usr/bin/rebar3"}
 
 
