@@ -46,6 +46,7 @@ NAMED = [pytest.param(name, marks=[] if test["is_parallel"] else ALONE) for name
 def test_the_module_passes(compiled, hermit, daemon, name):
     test = TESTS[name]
     _, *arguments = [each.replace(str(BUILD / "erlang"), str(compiled.directory)) for each in test["cmd"]]
-    environment = {**test["env"], "EPMDNS_DAEMON": daemon}
+    # Hosts share /tmp, and a process id, by which the tests name their files there, may be another's on another host.
+    environment = {**test["env"], "EPMDNS_DAEMON": daemon, "TMPDIR": "/run/home"}
     done = hermit.run([tool("erl"), *arguments], timeout=test["timeout"], check=False, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
