@@ -6,6 +6,7 @@ the machine's own Erlang only, for which the build is."""
 import os
 import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -23,7 +24,7 @@ README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
 def library(product, tmp_path_factory):
     """An Erlang that has what the machine's has, by links, and epmdns among its libraries, put there by the
     installation. Return: the environment for its erlexec."""
-    machine = Path(tool("erl")).resolve().parents[1]
+    machine = Path(shutil.which("erl")).resolve().parents[1]
     root = tmp_path_factory.mktemp("installed")
     install = ["meson", "install", "-C", product.build, "--no-rebuild", "--destdir", root]
     subprocess.run(install, check=True, capture_output=True, timeout=60)

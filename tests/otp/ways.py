@@ -16,7 +16,7 @@ def pair(lab, product):
     """Two hosts on one network, with addresses of both families that Erlang can use, a bus and an Avahi."""
     hosts = [lab.host(name, avahi=False) for name in ("left", "right")]
     for host in hosts:
-        host.address6 = f"fd00:77::{host.number:x}"
+        host.address6 = f"fd00:78::{host.number:x}"  # not that of test_net_kernel.py, which has the same network
         if host.ip(f"addr add {host.address6}/64 dev eth0 nodad", check=False).returncode != 0:
             pytest.skip("no IPv6 on this machine")
         host.start_avahi(wait=False)
