@@ -116,6 +116,8 @@ def test_global_and_pg_over_a_mesh_that_one_ping_each_has_formed(mesh):
     for node in (bob, cyd, amy):
         assert ann.ping(node)
     wait_until_connected(mesh)
+    for node in mesh:
+        assert node.eval("global:sync()") == "ok"
 
     # A name that one has registered is everybody's, until its node ends.
     keep = "spawn(fun() -> receive stop -> ok end end)"

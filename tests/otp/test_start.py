@@ -161,7 +161,7 @@ def test_a_node_without_a_name_gets_one_from_the_first_that_it_meets(a, b, start
     assert vm.connect(host)
     name = vm.eval("node()").strip("'")
     assert name.endswith("@a")
-    assert host.eval("nodes(hidden)").strip("[]'") == name
+    wait_until(lambda: host.eval("nodes(hidden)").strip("[]'") == name, what=f"{host} to know of {name}")
 
 
 def test_a_flag_that_names_another_module_counts(a, start_bare):
