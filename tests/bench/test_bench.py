@@ -3,6 +3,7 @@
 """The benchmark still runs, all of it: in its short form, whose figures are printed and mean nothing."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 BENCH = Path(__file__).resolve().parent / "bench.py"
+README = BENCH.parents[2] / "README.md"
 SKIPPED = 77
 # Rows of each part; two halves run side by side, for they mostly wait.
 HALVES = [
@@ -18,10 +20,18 @@ HALVES = [
 ]
 
 
+def table_rows(text):
+    """What the rows of the benchmark's table are about, whatever the numbers: [(first cell, promised or not)]."""
+    lines = re.search(r"^\| \| theirs \|.*?(?=^$|\Z)", text, re.MULTILINE | re.DOTALL)[0].splitlines()[2:]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return [(re.sub(r"\d+", "N", row[0]), row[-1] != "") for row in cells]
+
+
 def test_every_part_gives_its_rows(tmp_path):
     runs = []
     for number, parts in enumerate(HALVES):
-        argv = [sys.executable, "-B", BENCH, "--quick", "--json", tmp_path / f"{number}.json", *parts]
+        out = ["--json", tmp_path / f"{number}.json", "--markdown", tmp_path / f"{number}.md"]
+        argv = [sys.executable, "-B", BENCH, "--quick", *out, *parts]
         runs.append(
             subprocess.Popen(list(map(str, argv)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         )
@@ -38,3 +48,5 @@ def test_every_part_gives_its_rows(tmp_path):
         rows = json.loads((tmp_path / f"{number}.json").read_text())["rows"]
         assert {part: sum(row["part"] == part for row in rows) for part in expected} == expected
         assert all(row["ours"]["median"] is not None for row in rows)
+    here = [row for number in range(len(HALVES)) for row in table_rows((tmp_path / f"{number}.md").read_text())]
+    assert sorted(here) == sorted(table_rows(README.read_text())), "the README has the table of another benchmark"
