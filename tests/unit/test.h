@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -22,6 +23,17 @@
 static inline struct ep_str str_of(const char *text)
 {
 	return (struct ep_str){(const uint8_t *)text, strlen(text)};
+}
+
+// A new directory of a test's own, which it removes.
+#define TEST_DIRECTORY_STEM "/tmp/epmdns-test-"
+#define TEST_DIRECTORY_LEN (sizeof(TEST_DIRECTORY_STEM) + 6) // as mkdtemp(3) demands
+static inline void make_test_directory(char name[TEST_DIRECTORY_LEN])
+{
+	memset(name, 'X', TEST_DIRECTORY_LEN - 1);
+	memcpy(name, TEST_DIRECTORY_STEM, sizeof(TEST_DIRECTORY_STEM) - 1);
+	name[TEST_DIRECTORY_LEN - 1] = '\0';
+	assert_non_null(mkdtemp(name));
 }
 
 #define assert_str_is(actual, expected)                                                            \

@@ -64,20 +64,20 @@ static void sd_notify_reaches_the_manager_when_its_name_is_abstract(void **state
 
 static void sd_notify_reaches_the_manager_when_its_name_is_a_path(void **state)
 {
-	char dir[] = "/tmp/epmdns-test-sd-XXXXXX";
-	char path[sizeof(dir) + 10];
+	char directory[TEST_DIRECTORY_LEN];
+	char path[sizeof(directory) + 10];
 	int manager;
 
 	(void)state;
-	assert_non_null(mkdtemp(dir));
-	snprintf(path, sizeof(path), "%s/notify", dir);
+	make_test_directory(directory);
+	snprintf(path, sizeof(path), "%s/notify", directory);
 	manager = bind_manager(path);
 	setenv("NOTIFY_SOCKET", path, 1);
 	assert_int_equal(sd_notify("STATUS=2 nodes"), 0);
 	assert_is_told(manager, "STATUS=2 nodes");
 	close(manager);
 	unlink(path);
-	rmdir(dir);
+	rmdir(directory);
 	assert_int_equal(sd_notify("READY=1"), -ENOENT);
 }
 

@@ -17,7 +17,7 @@
 #include "test.h"
 
 struct fixture {
-	char directory[32];
+	char directory[TEST_DIRECTORY_LEN];
 	char socket[64];
 	pid_t agent;
 };
@@ -60,8 +60,7 @@ static int setup(void **state)
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	strcpy(fixture.directory, "/tmp/epmdns-test-XXXXXX");
-	assert_non_null(mkdtemp(fixture.directory));
+	make_test_directory(fixture.directory);
 	snprintf(fixture.socket, sizeof(fixture.socket), "%s/socket", fixture.directory);
 	strcpy(address.sun_path, fixture.socket);
 	assert_int_equal(bind(listener, (const struct sockaddr *)&address, sizeof(address)), 0);

@@ -14,14 +14,13 @@
 
 #include "test.h"
 
-static char directory[] = "/tmp/epmdns-test-XXXXXX";
+static char directory[TEST_DIRECTORY_LEN];
 static char path[128];
 
 static int make_directory(void **state)
 {
 	(void)state;
-	strcpy(strrchr(directory, '-'), "-XXXXXX");
-	assert_non_null(mkdtemp(directory));
+	make_test_directory(directory);
 	snprintf(path, sizeof(path), "%s/socket", directory);
 	return 0;
 }
