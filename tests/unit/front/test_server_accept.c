@@ -95,26 +95,60 @@ static unsigned count_closed(struct talker **talkers, size_t n)
 	return n_closed;
 }
 
+// Serve an address of the kernel's choice, in the abstract name space. Return: the listener.
+static int listen_anywhere(struct story *story, struct sockaddr_un *address, socklen_t *len)
+{
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	*len = sizeof(*address);
+	assert_int_equal(bind(listener, (struct sockaddr *)address, sizeof(sa_family_t)), 0);
+	assert_int_equal(listen(listener, 16), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)address, len), 0);
+	server_listen(story->server, listener);
+	return listener;
+}
+
+static struct talker *connect_to(struct story *story, const struct sockaddr_un *address,
+				 socklen_t len)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(connect(fd, (const struct sockaddr *)address, len), 0);
+	return talker_new(story->base, fd);
+}
+
+static void server_hears_who_connects_in_the_same_round(void **state)
+{
+	struct story *story = story_new();
+	struct sockaddr_un address;
+	socklen_t len;
+	int listener = listen_anywhere(story, &address, &len);
+	struct talker *talker = connect_to(story, &address, len);
+
+	(void)state;
+	talker_say_hello(talker, NULL);
+	turn(story->base, 0);
+	assert_int_equal(story->n_opened, 1);
+	talker_expect(talker, EP_OP_WELCOME, 1);
+	talker_free(talker);
+	turn_until(story->base, server_sessions(story->server) == 0);
+	story_free(story);
+	close(listener);
+}
+
 static void server_pauses_accepting_when_there_are_no_descriptors_left(void **state)
 {
 	struct story *story = story_new();
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct sockaddr_un address;
+	socklen_t len;
+	int listener = listen_anywhere(story, &address, &len);
 	struct talker *talkers[10];
 	struct rlimit before, limit;
 
 	(void)state;
-	// An address of the kernel's choice, in the abstract name space.
-	assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(sa_family_t)), 0);
-	assert_int_equal(listen(listener, 16), 0);
-	server_listen(story->server, listener);
 	for (size_t i = 0; i < COUNT(talkers); i++) {
-		socklen_t len = sizeof(address);
-		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-		assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &len), 0);
-		assert_int_equal(connect(fd, (struct sockaddr *)&address, len), 0);
-		talkers[i] = talker_new(story->base, fd);
+		talkers[i] = connect_to(story, &address, len);
 	}
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	limit = (struct rlimit){(rlim_t)talkers[COUNT(talkers) - 1]->fd + 4, before.rlim_max};
@@ -149,6 +183,7 @@ int main(void)
 		cmocka_unit_test(server_refuses_more_sessions_than_it_may_have),
 		cmocka_unit_test(server_refuses_more_sessions_than_a_user_may_have),
 		cmocka_unit_test(server_lets_others_in_when_one_user_has_all_that_it_may_have),
+		cmocka_unit_test(server_hears_who_connects_in_the_same_round),
 		cmocka_unit_test(server_pauses_accepting_when_there_are_no_descriptors_left),
 	};
 
