@@ -45,11 +45,11 @@ void agent_release(struct agent *agent, struct client *client)
 {
 	struct registry_node *node;
 
+	feed_close_all(agent, client); // first: who is gone is not told what becomes of his nodes
+	waits_cancel_all(agent->waits, client);
 	while ((node = registry_first_of(agent->registry, client->session->id)) != NULL) {
 		agent_remove_node(agent, node);
 	}
-	feed_close_all(agent, client);
-	waits_cancel_all(agent->waits, client);
 }
 
 static void on_opened(void *user, struct session *session, struct ep_msg *welcome)
