@@ -39,9 +39,9 @@ def library(product, tmp_path_factory):
 
 def test_no_path_is_needed_for_what_is_installed(hermit, library):
     hermit.start_agent("--backend", "none")
-    flags = ["-setcookie", COOKIE, "-name", "found@a.library", "-start_epmd", "false", "-epmd_module", "epmdns"]
+    flags = ["-setcookie", COOKIE, "-name", "found@a.installed", "-start_epmd", "false", "-epmd_module", "epmdns"]
     argv = [library["BINDIR"] / "erlexec", *QUIET, "-noinput", *flags]
-    node = Node(hermit, "found@a.library", argv, env=library)
+    node = Node(hermit, "found@a.installed", argv, env=library)
     node.wait_until_alive()
     assert node.eval("code:lib_dir(epmdns)").startswith(f'"{library["ROOTDIR"]}/lib/epmdns-')
     hermit.wait_for_nodes(node)

@@ -120,5 +120,5 @@ class Machine:
         return sum(numbers), numbers[3] + numbers[4]  # all, idle
 
     def __str__(self):
-        total, idle = (now - then for now, then in zip(self._read(), self.before))
+        total, idle = (after - before for before, after in zip(self.before, self._read()))
         return f"{os.cpu_count()} cores {100 * (1 - idle / max(total, 1)):.0f} % busy, load {os.getloadavg()[0]:.0f}"
