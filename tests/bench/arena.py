@@ -18,19 +18,11 @@ sys.path[:0] = [str(TESTS / "integration"), str(TESTS / "lib"), str(TESTS / "fro
 from lab import Host, Lab, LabUnavailable, wait_until  # noqa: E402
 from lab_process import tool  # noqa: E402
 
-__all__ = ["Arena", "Contender", "Host", "Lab", "LabUnavailable", "start_epmd", "tool", "wait_until"]
+__all__ = ["Arena", "Contender", "Host", "Lab", "LabUnavailable", "tool", "wait_until"]
 
 REALTIME_PRIORITY = 10
 SERVER_CPU, CLIENT_CPU = 0, 1
 SPARE_DESCRIPTORS = 300
-
-
-def start_epmd(host, *port):
-    """port: -port and a number, if not the usual one. Return: its Process, once it answers."""
-    argv = [tool("epmd"), *port]
-    process = host.spawn(argv, name="epmd")
-    wait_until(lambda: host.run([*argv, "-names"], check=False).returncode == 0, what=f"{argv}")
-    return process
 
 
 class Contender:
@@ -105,7 +97,7 @@ class Arena:
         port = str(4369 + self.n_epmds)
         contender = Contender(f"epmd@{names}", "epmd", port, names)
         with self.pinned(SERVER_CPU):
-            contender.process = start_epmd(self.host, "-port", port)
+            contender.process = self.host.start_epmd("-port", port)
         self.hold(contender, names)
         return contender
 

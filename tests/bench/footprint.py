@@ -7,9 +7,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from arena import start_epmd, wait_until
+from arena import wait_until
 from figures import Figure, Promise, Row
 from front import Node, Place
+from lab_process import wait_until_steady
 from processes import private_kb
 
 CALM_S, IDLE_S = 5, 30
@@ -20,20 +21,6 @@ def switches(*pids):
     """How often they have gone to sleep so far, which is how often they were woken."""
     return sum(int(re.search(r"^voluntary_ctxt_switches:\t(\d+)", Path(f"/proc/{pid}/status").read_text(), re.M)[1])
                for pid in pids)  # fmt: skip
-
-
-def wait_for_calm(*pids):
-    """Until nobody has been woken for a while: nothing of the start goes on."""
-    since, before = time.monotonic(), None
-
-    def is_calm():
-        nonlocal since, before
-        now = switches(*pids)
-        if now != before:
-            since, before = time.monotonic(), now
-        return time.monotonic() - since >= CALM_S
-
-    wait_until(is_calm, 120, "calm", interval=0.1)
 
 
 def _one(value):
@@ -71,7 +58,7 @@ def _per_peer(n):
 def footprint(host, field, is_quick):
     """host: one where nothing else runs but a bus and Avahi."""
     host.start_agent()
-    epmd = start_epmd(host)
+    epmd = host.start_epmd()
     both = [pid for pid, name in host.running().items() if name.startswith("epmdns")]
     yield _row("memory, empty", "kB", private_kb(epmd.pid), private_kb(*both), 1200)
     few, many, _ = field.agents()
@@ -79,7 +66,8 @@ def footprint(host, field, is_quick):
     yield _row("memory per peer", "kB", None, _per_peer(50 if is_quick else 4000), 0.6)
     seconds = 1 if is_quick else IDLE_S
     if not is_quick:
-        wait_for_calm(*both)
+        # until nothing of the start goes on
+        wait_until_steady(lambda: switches(*both), CALM_S, 120, "nobody to be woken")
     before = switches(epmd.pid), switches(*both)
     time.sleep(seconds)
     yield _row("wake-ups, idle", "1/s", (switches(epmd.pid) - before[0]) / seconds,

@@ -16,6 +16,12 @@ PHASE_S = 0.3
 TYPE = "_bench._tcp"
 
 
+def begin_at_any_phase():
+    """Of whatever goes on in intervals. Return: when that is."""
+    time.sleep(random.uniform(0, PHASE_S))
+    return time.monotonic()
+
+
 class Link:
     """Two hosts with agents; what is registered at one is watched at the other."""
 
@@ -39,21 +45,18 @@ class Link:
     def come_and_go(self, node):
         """Return: seconds until a registration is found and resolvable there, and until its end is known."""
         client = Client(self.near)
-        time.sleep(random.uniform(0, PHASE_S))
-        began = time.monotonic()
+        began = begin_at_any_phase()
         client.send("register", node=node.encode(), port=PORT, carrier=1, dist_high=6, dist_low=5)
         self.expect(UP, node)
         assert self.asker.lookup_port(node) == PORT
         up = time.monotonic() - began
-        time.sleep(random.uniform(0, PHASE_S))
-        began = time.monotonic()
+        began = begin_at_any_phase()
         client.close()
         return up, self.expect(DOWN, node) - began
 
     def publish(self, name):
         """The same with Avahi's own programs, and with its default, which asks first whether the name is free."""
-        time.sleep(random.uniform(0, PHASE_S))
-        began = time.monotonic()
+        began = begin_at_any_phase()
         publisher = self.near.spawn([tool("avahi-publish"), "-s", name, TYPE, str(PORT)], name="avahi-publish")
         for line in self.browser.popen.stdout:
             fields = line.decode().split(";")

@@ -3,18 +3,16 @@
 """From Erlang: what OTP waits for, by erl_epmd with a real epmd and by epmdns."""
 
 import json
-import time
 from pathlib import Path
 from statistics import median
 
-from arena import start_epmd, tool, wait_until
+from arena import tool, wait_until
 from figures import Promise, compared, quantile
 from lab_agent import COOKIE
 from lab_node import Node
 from trials import ALONE
 
 HERE = Path(__file__).resolve().parent
-PAUSE_S = 0.015  # between two connects
 
 
 class Village:
@@ -23,7 +21,7 @@ class Village:
     def __init__(self, arena):
         self.host = arena.host
         self.is_quick = arena.is_quick
-        start_epmd(self.host)
+        self.host.start_epmd()
         self.host.start_agent("--backend", "none")
         self.host.run([tool("erlc"), "-o", "/run/bench", HERE / "bench_vm.erl"])
 
@@ -58,8 +56,8 @@ def _connect(observers, target, rounds, times):
         for side, observer in zip(sides, observers):
             us = []
             for _ in range(times):
-                wait_until(lambda: target.eval("nodes(connected)") == "[]", 10, "the target to be alone", 0.002)
-                time.sleep(PAUSE_S)
+                for node in (target, observer):
+                    wait_until(lambda: node.eval("nodes(connected)") == "[]", 10, f"{node} to be alone", 0.002)
                 us.append(int(observer.eval(f"bench_vm:connect('{target.name}')")) / 1000)
             if n > 0:  # the first round loads code
                 side.append((median(us), quantile(us, 0.99)))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lab_node import QUIET, Node
 from lab_otp import Otp
-from lab_process import Namespace, wait_until
+from lab_process import Namespace, tool, wait_until
 
 SERVER = """
 import socket, sys
@@ -173,6 +173,13 @@ class AgentHost(Namespace):
         for process in self.processes:
             if process.name == f"{self.name}: nodes" and process.alive:
                 process.kill()
+
+    def start_epmd(self, *port, env=None):
+        """An epmd; port: -port and a number, if not the usual one. Return: its Process, once it answers."""
+        argv = [tool("epmd"), *port]
+        epmd = self.spawn(argv, name="epmd", env=env)
+        wait_until(lambda: self.run([*argv, "-names"], env=env, check=False).returncode == 0, what="epmd")
+        return epmd
 
     def start_server(self, port, family="inet"):
         """A program that takes connections at a port and closes them. Return: its Process, once it listens."""

@@ -50,6 +50,20 @@ def wait_until(predicate, timeout=10.0, what="a condition", interval=0.02):
         time.sleep(interval)
 
 
+def wait_until_steady(read, seconds, timeout, what, interval=0.1):
+    """Call read until it has returned the same, and not None, for so long."""
+    since, before = time.monotonic(), None
+
+    def is_steady():
+        nonlocal since, before
+        now = read()
+        if now is None or now != before:
+            since, before = time.monotonic(), now
+        return time.monotonic() - since >= seconds
+
+    wait_until(is_steady, timeout, what, interval)
+
+
 def tool(name):
     """What to call a system program by: its full path, for unprivileged users seldom have sbin in their PATH; or
     its name, if it is for a host to say whose it runs."""

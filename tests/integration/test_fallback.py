@@ -12,8 +12,7 @@ from lab_process import tool
 @pytest.fixture
 def old(b):
     """An unmodified node on host b, with an epmd and without an agent."""
-    b.spawn([tool("epmd")])
-    wait_until(lambda: b.run([tool("epmd"), "-names"], check=False).returncode == 0, what="epmd")
+    b.start_epmd()
     node = b.start_vm(f"old@{b.address}", "-name", f"old@{b.address}", "-start_epmd", "false")
     node.wait_until_alive()
     return node

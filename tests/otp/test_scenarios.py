@@ -19,28 +19,19 @@ from lab_process import tool
 from trials import UNMESHED
 from ways import help_old_tls, host_part, need, no_epmd_runs, wait_until_all_alive, wait_until_all_see
 
-EPMD = {"ERL_EPMD_PORT": "12321"}
-
-
-def start_epmd(host):
-    """An epmd, away from the usual port. Return: its Process, once it answers."""
-    epmd = host.spawn([tool("epmd")], env=EPMD)
-    wait_until(lambda: in_epmd(host) is not None, what="epmd")
-    return epmd
+EPMD = {"ERL_EPMD_PORT": "12321"}  # away from the usual port
 
 
 def in_epmd(host):
-    """The names that epmd has there; None where it does not run."""
-    asked = host.run([tool("epmd"), "-names"], env=EPMD, check=False)
-    if asked.returncode != 0:
-        return None
+    """The names that epmd has there."""
+    asked = host.run([tool("epmd"), "-names"], env=EPMD)
     return {line.split()[1] for line in asked.stdout.splitlines() if line.startswith("name ")}
 
 
 @pytest.mark.parametrize("carrier", ["inet_tcp", "inet_tls"])
 def test_nodes_with_the_module_are_not_in_an_epmd_that_runs(agents, kernel, tls, carrier):
     left, _ = agents
-    start_epmd(left)
+    left.start_epmd(env=EPMD)
     extra = ["-proto_dist", carrier, *(tls if carrier == "inet_tls" else [])]
     nodes = [
         left.start_node(f"{name}-{carrier}@{host_part(left)}", extra=extra, env=EPMD, wait=False)
@@ -77,7 +68,7 @@ def test_where_otp_does_not_start_the_module_the_node_says_so(agents):
 
 def test_nodes_return_to_agent_and_epmd_when_these_have_been_away(agents):
     left, right = agents
-    epmd = start_epmd(left)
+    epmd = left.start_epmd(env=EPMD)
     extra = [*UNMESHED, "-epmdns_epmd", "true"]
     trio = [
         left.start_node(f"{name}@{host_part(left)}", extra=extra, env=EPMD, wait=False)
@@ -90,7 +81,7 @@ def test_nodes_return_to_agent_and_epmd_when_these_have_been_away(agents):
     left.agents[-1].kill()
     epmd.kill()
     assert trio.pop(1).stop() == 0
-    start_epmd(left)
+    left.start_epmd(env=EPMD)
     left.start_agent()
     wait_until_all_see([left], *trio)
     wait_until(lambda: in_epmd(left) == {"returns", "returns-too"}, what=lambda: f"two names; {in_epmd(left)}")

@@ -8,7 +8,7 @@ import sys
 import time
 from statistics import median
 
-from soaklab import Lab, Party, say
+from soaklab import Lab, Party, say, sleep_until
 
 MOST = 20.0  # seconds, up to 50 instances
 
@@ -32,7 +32,7 @@ def main():
                     delays["cable"].append(when - cut)
             victim.link(up=True)
             party.wait_for_all()
-            time.sleep(n % 5 * 3)  # another phase of the refresh
+            sleep_until(time.monotonic() + n % 5 * 3)  # another phase of the refresh
         for n in range(args.times):
             host = lab.hosts(f"doomed{n}")[0]
             host.start_agent()
@@ -40,7 +40,7 @@ def main():
             for observer in observers:
                 for name in names:
                     party.watches[observer].wait("up", name, timeout=30)
-            time.sleep(n % 5 * 3)
+            sleep_until(time.monotonic() + n % 5 * 3)
             cut = time.monotonic()
             lab.cut_power(host)
             for observer in observers:

@@ -13,7 +13,7 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "integration"), str(TESTS / "lib")]
 
 from lab import Host, Lab, LabUnavailable, wait_until  # noqa: E402
-from lab_process import tool  # noqa: E402
+from lab_process import tool, wait_until_steady  # noqa: E402
 
 __all__ = [
     "Host", "Lab", "LabUnavailable", "Party", "TESTS", "counters", "end_bus", "every_second", "nft", "say",
@@ -91,16 +91,12 @@ class Party:
     def wait_for_calm(self, seconds=10, timeout=120):
         """Until all have been heard for so long, nobody was verified, and no TTL has changed."""
         keys = ("ttl_s", "instances_unheard", "probes_pending")
-        since, before = time.monotonic(), None
 
-        def is_calm():
-            nonlocal since, before
-            now = [self.statuses(key) for key in keys]
-            if now != before or any(now[1] + now[2]):
-                since, before = time.monotonic(), now
-            return time.monotonic() - since >= seconds
+        def read():
+            ttls, *busy = (self.statuses(key) for key in keys)
+            return None if any(map(any, busy)) else ttls
 
-        wait_until(is_calm, timeout, lambda: f"calm; {keys} are {before}", interval=0.5)
+        wait_until_steady(read, seconds, timeout, lambda: f"calm; there are {[self.statuses(key) for key in keys]}", 0.5)
 
     def downs(self, after=0.0):
         """[(observer, when, node)] of nodes of other hosts."""
