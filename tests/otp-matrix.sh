@@ -33,11 +33,6 @@ release_of()
 	esac
 }
 
-heading()
-{
-	printf '\n== %s\n' "$*"
-}
-
 # mirror: where packages come from, as apt has it; else debootstrap's own choice.
 mirror()
 {

@@ -23,11 +23,6 @@ export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 # shellcheck disable=SC2086  # lists of words
 install_packages $PACKAGES_BUILD $PACKAGES_LAB $PACKAGES_TEST || exit 1
 
-heading()
-{
-	printf '\n== %s\n' "$*"
-}
-
 # prepare DIRECTORY MESON-OPTION...: configure and compile. A directory that was configured before knows
 # nothing of what was installed since.
 prepare()

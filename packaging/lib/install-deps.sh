@@ -36,6 +36,12 @@ complain()
 	return 1
 }
 
+# heading TEXT...: what comes next.
+heading()
+{
+	printf '\n== %s\n' "$*"
+}
+
 as_root()
 {
 	if [ "$(id -u)" -eq 0 ]; then
