@@ -161,7 +161,7 @@ start_later(Path) ->
     epmdns_fake:await(Fake, fun(Seen) -> lists:member({1, closed}, Seen) end),
     Plain = plain(["-pa", filename:dirname(code:where_is_file("epmdns.beam")) | Start], []),
     Expected =
-        case epmdns_testlib:release() >= 27 of
+        case epmdns_testlib:kernel() >= [10, 2] of
             true -> {Node, {ok, epmdns}};
             false -> {{error, needs_flags}, undefined}
         end,

@@ -5,7 +5,7 @@
 %% waiting for a condition with a deadline.
 -module(epmdns_testlib).
 
--export([cases/1, setup/0, cleanup/1, until/1, timed/1, release/0]).
+-export([cases/1, setup/0, cleanup/1, until/1, timed/1, release/0, kernel/0]).
 -export([collect_log/0, until_logged/1, logged/0]).
 %% The callback of a logger handler.
 -export([log/2]).
@@ -100,3 +100,8 @@ timed(Fun) ->
 
 release() ->
     list_to_integer(erlang:system_info(otp_release)).
+
+%% The version of the application kernel: that of OTP 27.2 is [10, 2].
+kernel() ->
+    {ok, Version} = application:get_key(kernel, vsn),
+    [list_to_integer(Part) || Part <- string:lexemes(Version, ".")].
