@@ -29,6 +29,13 @@ def compiled(hermit):
     return otp
 
 
+@pytest.fixture
+def served(a, b):
+    """Two hosts with an agent each."""
+    a.start_agent()
+    b.start_agent()
+
+
 @pytest.fixture(scope="session")
 def release(compiled):
     """The number of the OTP release: 23 and so on."""

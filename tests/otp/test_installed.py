@@ -47,7 +47,7 @@ def test_no_path_is_needed_for_what_is_installed(hermit, library):
     hermit.wait_for_nodes(node)
 
 
-def test_iex_and_its_remote_shell(a, b, product):
+def test_iex_and_its_remote_shell(a, b, served, product):
     """Bob is started as at the head of the README; Carol's shell is one of his, from another host."""
     (line,) = re.findall(r"^host B\$ (iex .*)$", README, re.M)
     bob = shlex.split(line)
@@ -56,8 +56,6 @@ def test_iex_and_its_remote_shell(a, b, product):
     def iex(host, *argv):
         return Terminal(host, ["env", f"ERL_LIBS={product.build}", tool("iex"), "--cookie", COOKIE, *argv])
 
-    a.start_agent()
-    b.start_agent()
     alice = a.start_node("alice@a.home")
     shell = iex(b, *bob[1:])
     shell.wait_for("iex(bob@b.home)1>")

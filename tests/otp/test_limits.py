@@ -2,19 +2,12 @@
 # SPDX-FileCopyrightText: 2026 The epmdns authors
 """What is limited on the oldest releases, so that the documentation says neither more nor less."""
 
-import pytest
 from test_probes import certificate  # noqa: F401
 
 BOB = "bob@unheard.of"
 
 
-@pytest.fixture
-def agents(a, b):
-    for host in (a, b):
-        host.start_agent()
-
-
-def test_before_24_2_a_host_part_has_to_resolve_to_whatever(a, b, agents, compiled):
+def test_before_24_2_a_host_part_has_to_resolve_to_whatever(a, b, served, compiled):
     alice = a.start_node("alice@a.limits")
     bob = b.start_vm("bob", "-name", BOB, *b.with_epmdns())
     bob.eval("node()")
@@ -27,7 +20,7 @@ def test_before_24_2_a_host_part_has_to_resolve_to_whatever(a, b, agents, compil
     assert alice.peer_address(BOB) == (b.address, bob.port())
 
 
-def test_before_24_2_tls_wants_the_right_address(a, b, agents, compiled, certificate):  # noqa: F811
+def test_before_24_2_tls_wants_the_right_address(a, b, served, compiled, certificate):  # noqa: F811
     tls = ["-proto_dist", "inet_tls", "-connect_all", "false"]
     tls += ["-ssl_dist_opt", "server_certfile", certificate, "client_verify", "verify_none"]
     alice = a.start_node("alice@a.tls", extra=tls, wait=False)

@@ -72,10 +72,8 @@ def test_nodes_that_are_found_are_connected_by_world(mesh, trio, hosts_file):
     assert cyd.eval(f"lists:sort(net_adm:world_list({some}))") == as_list(ann, amy, bob)
 
 
-def test_short_names_are_found_by_the_long_names_of_their_hosts(a, b, hosts_file):
+def test_short_names_are_found_by_the_long_names_of_their_hosts(a, b, served, hosts_file):
     """As they stand in .hosts.erlang where there is DNS."""
-    a.start_agent()
-    b.start_agent()
     here, there = a.start_node("here@a", sname=True), b.start_node("there@b", sname=True)
     a.wait_for_nodes(here, there)
     hosts_file(a, "a.mesh", "b.mesh", NOBODY)

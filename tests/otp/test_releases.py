@@ -102,12 +102,6 @@ def till_script(examples, build):
 
 
 @pytest.fixture
-def agents(a, b):
-    a.start_agent()
-    b.start_agent()
-
-
-@pytest.fixture
 def stock(a, stock_script):
     return Release(a, stock_script, {"USE_NODETOOL": "1", "PIPE_DIR": "/run/home/stock/"})
 
@@ -144,7 +138,7 @@ def has_ended(release):
 # relx
 
 
-def test_relx(agents, b, stock):
+def test_relx(served, b, stock):
     watch = b.watch()
     process = stock.spawn("foreground")
     _, up = watch.wait("up", STOCK, timeout=30)
@@ -164,7 +158,7 @@ def test_relx(agents, b, stock):
     assert names_seen(watch) == {STOCK}  # and nothing of those that the script has started
 
 
-def test_relx_as_a_daemon_in_interactive_mode(agents, b, stock):
+def test_relx_as_a_daemon_in_interactive_mode(served, b, stock):
     node = "stock@cellar.shop"
     stock = stock.with_env(NODE=node, CODE_LOADING_MODE="interactive")
     stock.run("daemon")
@@ -175,14 +169,14 @@ def test_relx_as_a_daemon_in_interactive_mode(agents, b, stock):
     b.wait_for_nodes()
 
 
-def test_relx_without_its_applications_has_the_settings_of_its_environment_only(agents, b, stock):
+def test_relx_without_its_applications_has_the_settings_of_its_environment_only(served, b, stock):
     node = "stock@yard.shop"
     shell = stock.with_env(NODE=node, EPMDNS_CLUSTER="repair").terminal("console_clean")
     assert seen_as(b.wait_for_nodes(node, timeout=30)[node]) == ("repair", {})
     shell.hang_up()
 
 
-def test_relx_calls_by_erl_call_with_a_port_only(agents, b, stock):
+def test_relx_calls_by_erl_call_with_a_port_only(served, b, stock):
     node = "stock@shed.shop"
     plain = stock.with_env(NODE=node, USE_NODETOOL=None)
     fixed = plain.with_env(ERL_DIST_PORT="4711")
@@ -195,7 +189,7 @@ def test_relx_calls_by_erl_call_with_a_port_only(agents, b, stock):
     assert process.wait() == 0
 
 
-def test_relx_with_the_erlang_of_the_machine_needs_a_path_for_nodetool(agents, b, variant, build):
+def test_relx_with_the_erlang_of_the_machine_needs_a_path_for_nodetool(served, b, variant, build):
     """As rebar3 makes a release if it is not told otherwise: {mode, dev}."""
     place = variant("relx")
     replace(place / "rebar.config", "{mode, prod}", "{mode, dev}")
@@ -224,7 +218,7 @@ def test_a_socket_that_stands_in_sys_config_is_for_the_node_alone(a, b, stock, t
 # mix
 
 
-def test_mix(agents, a, b, stock, till):
+def test_mix(served, a, b, stock, till):
     """The two sell what they have, and find each other."""
     watch = a.watch()
     process = till.spawn("start")
@@ -249,7 +243,7 @@ def test_mix(agents, a, b, stock, till):
     assert [name for name in names_seen(watch) if TILL in name] == [TILL]
 
 
-def test_mix_as_a_daemon_in_interactive_mode(agents, a, till):
+def test_mix_as_a_daemon_in_interactive_mode(served, a, till):
     node = "till@door.shop"
     till = till.with_env(RELEASE_NODE=node, RELEASE_MODE="interactive")
     till.run("daemon")
@@ -263,7 +257,7 @@ def test_mix_as_a_daemon_in_interactive_mode(agents, a, till):
     a.wait_for_nodes()
 
 
-def test_mix_without_a_reboot_knows_early_settings_only(agents, a, b, variant, build):
+def test_mix_without_a_reboot_knows_early_settings_only(served, a, b, variant, build):
     place = variant("mix")
     replace(place / "mix.exs", "reboot_system_after_config: true", "reboot_system_after_config: false")
     (place / "config/config.exs").write_text("import Config\nconfig :epmdns, cluster: :early\n")

@@ -8,7 +8,7 @@ from claims import ping_proves_epmdns
 from lab import wait_until
 
 NEEDS_FLAGS = "{error,needs_flags}"
-HAS_PARAMETER = 27  # Debian's 27 is a 27.3
+HAS_PARAMETER = 27  # since 27.2, and Debian has 27.3
 HAS_OPTIONS = 25  # net_kernel:start/2 came with 24.3
 FLAG = ["-epmd_module", "epmdns"]
 
@@ -32,9 +32,7 @@ def parameter(vm):
     return vm.eval("application:get_env(kernel, epmd_module)")
 
 
-def test_without_any_flag_it_starts_where_otp_allows_it(a, b, start_bare, release):
-    a.start_agent()
-    b.start_agent()
+def test_without_any_flag_it_starts_where_otp_allows_it(a, b, served, start_bare, release):
     vm = start_bare(a, "late@a.start", flag=False)
     answer = become(vm, "'late@a.start'")
     if release < HAS_PARAMETER:
@@ -63,7 +61,7 @@ def test_a_name_may_be_of_any_kind_and_stop_makes_room_for_the_next(a, start_bar
     ]:
         assert become(vm, argument) == name
         assert vm.eval("net_kernel:longnames()") == ("false" if "short" in name else "true")
-        assert a.nodes()[name]["creation"] == int(vm.eval("erlang:system_info(creation)"))
+        assert a.wait_for_nodes(name)[name]["creation"] == int(vm.eval("erlang:system_info(creation)"))
         assert vm.eval("net_kernel:stop()") == "ok"
         watch.wait("down", name)
     # What it has chosen is what net_kernel:start uses from then on.
@@ -128,9 +126,7 @@ def test_a_name_that_is_taken_is_an_error_and_another_one_works(a, start_bare):
     a.wait_for_nodes("taken@a.start", "free@a.start")
 
 
-def test_options_are_those_of_net_kernel(a, b, start_bare, release):
-    a.start_agent()
-    b.start_agent()
+def test_options_are_those_of_net_kernel(a, b, served, start_bare, release):
     other = b.start_node("other@b.options")
     a.wait_for_nodes(other)
     vm = start_bare(a, "hidden@a.options")
@@ -150,10 +146,8 @@ def test_options_are_those_of_net_kernel(a, b, start_bare, release):
     assert set(a.nodes("--all")) == {other.name}
 
 
-def test_a_node_without_a_name_gets_one_from_the_first_that_it_meets(a, b, start_bare):
+def test_a_node_without_a_name_gets_one_from_the_first_that_it_meets(a, b, served, start_bare):
     """Which it has to connect to: from a node that has no name yet net_adm:ping/1 says pang, in all releases."""
-    a.start_agent()
-    b.start_agent()
     host = b.start_node("host@b", sname=True)
     a.wait_for_nodes(host)
     vm = start_bare(a, "guest")
