@@ -16,8 +16,9 @@ tree=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 cd "$tree" || exit 1
 # shellcheck source=packaging/lib/install-deps.sh
 . packaging/lib/install-deps.sh
+# shellcheck source=packaging/lib/roots.sh
+. packaging/lib/roots.sh
 
-roots=${XDG_CACHE_HOME:-$HOME/.cache}/epmdns/roots
 export PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8
 
 # release_of SUITE: the OTP release that it has.
@@ -32,43 +33,6 @@ release_of()
 	*) complain "there is no suite $1" ;;
 	esac
 }
-
-# mirror: where packages come from, as apt has it; else debootstrap's own choice.
-mirror()
-{
-	# shellcheck disable=SC2016  # apt's variable
-	apt-get indextargets --format '$(REPO_URI)' | grep -m 1 '/debian/*$'
-}
-
-# make_root SUITE: 0 it is there, 1 it cannot be made, 2 it cannot be fetched. What is made has another name until it
-# is complete, and says what is in it: one that lacks what is wanted now is made anew.
-make_root()
-(
-	root=$roots/$1
-	# shellcheck disable=SC2086  # a list of words
-	wanted=$(echo $PACKAGES_OTP_ROOT | tr ' ' ,)
-	mkdir -p "$roots" || exit 1
-	exec 9>"$root.lock"
-	flock 9
-	if [ "$(cat "$root/packages" 2>/dev/null)" = "$wanted" ]; then
-		exit 0
-	fi
-	script= # none: the suite's own
-	if [ ! -e "/usr/share/debootstrap/scripts/$1" ]; then
-		script=sid
-	fi
-	as_root rm -rf "$root" "$root.new" || exit 1
-	if ! as_root debootstrap --variant=minbase --include="$wanted" "$1" "$root.new" "$(mirror)" $script \
-		>"$root.log" 2>&1 </dev/null; then
-		grep -q "^E: \(Failed getting release file\|Couldn't download\)" "$root.log" && exit 2
-		tail -n 20 "$root.log"
-		exit 1
-	fi
-	rm -f "$root.log"
-	as_root touch "$root.new/etc/hosts" && # where the lab can put its own
-		echo "$wanted" | as_root tee "$root.new/packages" >/dev/null &&
-		as_root mv "$root.new" "$root"
-)
 
 # run NAME PYTEST-ARGUMENT...: run tests, whose record is of this name in the sum at the end.
 run()
@@ -125,11 +89,12 @@ for suite in $suites; do
 	heading "OTP $(release_of "$suite"), $suite"
 	unset EPMDNS_OTP_ROOT
 	if [ "$suite" != own ]; then
-		make_root "$suite"
+		# shellcheck disable=SC2086  # a list of words
+		make_root "$suite" "$suite" $PACKAGES_OTP_ROOT
 		case $? in
 		0) ;;
 		2)
-			echo "SKIPPED: $suite cannot be fetched: $(grep -m 1 '^E:' "$roots/$suite.log")"
+			echo "SKIPPED: $suite cannot be fetched: $(grep -m 1 '^E:' "$ROOTS/$suite.log")"
 			continue
 			;;
 		*)
@@ -138,7 +103,7 @@ for suite in $suites; do
 			continue
 			;;
 		esac
-		export EPMDNS_OTP_ROOT="$roots/$suite"
+		export EPMDNS_OTP_ROOT="$ROOTS/$suite"
 		EPMDNS_OTP_ROOTS=$EPMDNS_OTP_ROOTS:$EPMDNS_OTP_ROOT
 	fi
 	if [ $# -gt 0 ]; then
