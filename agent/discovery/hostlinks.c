@@ -18,8 +18,8 @@
 
 #include "base/hash.h"
 
-// getifaddrs(3) tells no flags of addresses; of IPv6, this does.
-#define INET6_PATH "/proc/net/if_inet6"
+// getifaddrs(3) tells no flags of addresses; of IPv6, this does. ProcSubset=pid hides /proc/net.
+#define INET6_PATH "/proc/self/net/if_inet6"
 #define NOT_USABLE (IFA_F_TENTATIVE | IFA_F_DADFAILED)
 
 static void add_address(struct link_status *link, const uint8_t *bytes, size_t len)

@@ -2,9 +2,8 @@
 # SPDX-FileCopyrightText: 2026 The epmdns authors
 # shellcheck shell=sh
 #
-# What this project needs from Debian, in one place, and how to get it; sourced by packaging/quickstart.sh,
-# tests/run.sh and tests/otp-matrix.sh, which set tree to the top of the source tree. Installing starts no
-# service: not the system bus, not Avahi, not epmd.
+# What this project needs from Debian, in one place, and how to get it; sourced by the scripts of packaging and tests,
+# which set tree to the top of the source tree. Installing starts no service: not the system bus, not Avahi, not epmd.
 
 # shellcheck disable=SC2034  # used by those who source this file
 PACKAGES_BUILD="meson ninja-build pkg-config gcc libc6-dev
@@ -16,6 +15,9 @@ PACKAGES_LAB="python3 iproute2 dbus dbus-daemon avahi-daemon"
 PACKAGES_TEST="python3-pytest python3-pytest-xdist avahi-utils nftables openssl faketime
 	libcmocka-dev valgrind clang libclang-rt-dev clang-format
 	erlang-eunit erlang-tools erlang-dialyzer erlang-syntax-tools erlang-ssl rebar3"
+# To build the Debian packages; the rest is in packaging/debian/control.
+# shellcheck disable=SC2034
+PACKAGES_DEB="build-essential debhelper git lintian"
 # For tests/otp-matrix.sh; and what it has in each of its roots.
 # shellcheck disable=SC2034
 PACKAGES_OTP="debootstrap elixir git"
