@@ -6,9 +6,9 @@
 #
 # On this machine, which needs root or sudo without a password if something has to be installed; with --suite in a
 # clean root directory of that suite of Debian (roots.sh), which needs it in any case. What the tree contains but git
-# ignores is left out. The packages are checked by lintian, and come to DIRECTORY (default: build-deb, and the name of
-# the suite if one is given). With --twice they are built again elsewhere, by another user's habits and a day later,
-# and have to be the same to the last bit.
+# ignores is left out. The packages are checked by lintian, and replace those in DIRECTORY (default: build-deb, and the
+# suite below it if one is given). With --twice they are built again elsewhere, with another umask, time zone, locale and
+# home, and have to be the same to the last bit.
 
 set -u
 tree=$(cd "$(dirname "$0")/.." && pwd) || exit 1
@@ -66,7 +66,9 @@ if [ -n "$suite" ]; then
 	copy_tree "$work/tree" && mkdir "$work/output" || exit 1
 	in_root "$suite-build" "$work" tree/packaging/build-deb.sh $twice --output output || exit 1
 	as_root chown -R "$(id -u):$(id -g)" "$work"
-	exec mv -f "$work/output"/* "$output/"
+	rm -f "$output"/*epmdns*_*
+	mv -f "$work/output"/* "$output/"
+	exit
 fi
 
 # prepare DIRECTORY: a source package's tree. The release of Debian is part of the version, so that packages of
@@ -113,5 +115,6 @@ if [ -n "$twice" ]; then
 	done
 	echo "Built twice, and the same."
 fi
+rm -f "$output"/*epmdns*_*
 mv -f "$work/first/"*.deb "$work/first/"*.changes "$work/first/"*.buildinfo "$output/" || exit 1
 (cd "$output" && ls -l -- *.deb)

@@ -61,7 +61,7 @@ cat <<END
    \$ erl -name me@any.name -start_epmd false -epmd_module epmdns
    \$ epmdns list                      # from another such shell
 
-   To stay:  sudo meson install -C build
+   To stay:  packaging/build-deb.sh, and install what it has built; README.md has the rest
 
    Nodes of this machine find each other at once, those of other machines while avahi-daemon runs.
 END
