@@ -15,6 +15,23 @@ mirror()
 	apt-get indextargets --format '$(REPO_URI)' | grep -m 1 '/debian/*$'
 }
 
+# in_root NAME DIRECTORY COMMAND...: run it as root in $ROOTS/NAME, where DIRECTORY is seen as /mnt and current.
+# Mounts and processes are gone with it.
+in_root()
+{
+	in_root_name=$1
+	in_root_directory=$2
+	shift 2
+	# shellcheck disable=SC2016  # expanded by the inner shell
+	as_root env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
+		unshare --mount --pid --fork --kill-child sh -c '
+			root=$1 directory=$2
+			shift 2
+			mount -t proc proc "$root/proc" && mount --bind "$directory" "$root/mnt" &&
+				exec chroot "$root" sh -c "cd /mnt && exec \"\$@\"" sh "$@"' \
+		sh "$ROOTS/$in_root_name" "$in_root_directory" "$@"
+}
+
 # make_root NAME SUITE PACKAGE...: $ROOTS/NAME, with these packages and what they need. Return: 0 it is there, 1 it
 # cannot be made, 2 it cannot be fetched; $ROOTS/NAME.log then says why. What is made has another name until it is
 # complete, and says what is in it: one that lacks what is wanted now is made anew.
@@ -35,9 +52,13 @@ make_root()
 		script=sid
 	fi
 	as_root rm -rf "$root" "$root.new" || exit 1
-	if ! as_root debootstrap --variant=minbase --include="$wanted" "$debian" "$root.new" "$(mirror)" $script \
-		>"$root.log" 2>&1 </dev/null; then
-		grep -q "^E: \(Failed getting release file\|Couldn't download\)" "$root.log" && exit 2
+	# Only apt knows what packages of all kinds need: debootstrap --include fails with some. What a power cut would
+	# spoil is made anew, too.
+	if ! as_root debootstrap --variant=minbase "$debian" "$root.new" "$(mirror)" $script >"$root.log" 2>&1 </dev/null ||
+		! echo force-unsafe-io | as_root tee "$root.new/etc/dpkg/dpkg.cfg.d/roots" >/dev/null ||
+		! in_root "${root##*/}.new" "$ROOTS" apt-get install -q -y --no-install-recommends "$@" \
+			>>"$root.log" 2>&1 </dev/null; then
+		grep -q "^E: \(Failed getting release file\|Couldn't download\|Failed to fetch\)" "$root.log" && exit 2
 		tail -n 20 "$root.log"
 		exit 1
 	fi
@@ -46,20 +67,3 @@ make_root()
 		echo "$wanted" | as_root tee "$root.new/packages" >/dev/null &&
 		as_root mv "$root.new" "$root"
 )
-
-# in_root NAME DIRECTORY COMMAND...: run it as root in $ROOTS/NAME, where DIRECTORY is seen as /mnt and current.
-# Mounts and processes are gone with it.
-in_root()
-{
-	in_root_name=$1
-	in_root_directory=$2
-	shift 2
-	# shellcheck disable=SC2016  # expanded by the inner shell
-	as_root env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
-		unshare --mount --pid --fork --kill-child sh -c '
-			root=$1 directory=$2
-			shift 2
-			mount -t proc proc "$root/proc" && mount --bind "$directory" "$root/mnt" &&
-				exec chroot "$root" sh -c "cd /mnt && exec \"\$@\"" sh "$@"' \
-		sh "$ROOTS/$in_root_name" "$in_root_directory" "$@"
-}
