@@ -3,6 +3,7 @@
 
 // epmdnsd(8), the agent: options, the socket, signals; everything else is the mediator's.
 
+#include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <getopt.h>
@@ -20,9 +21,12 @@
 #include "base/sd.h"
 #include "base/xalloc.h"
 #include "edge/listener.h"
+#include "edge/server.h"
 #include "edge/wire.h"
 #include "mediator/agent.h"
 #include "mediator/limits.h"
+
+static_assert(SD_LISTEN_MAX <= SERVER_LISTENERS_MAX, "each inherited socket is served");
 
 #define EXIT_USAGE 2
 #define EXIT_RESTART 75 // EX_TEMPFAIL: replaced on disk, start me again
@@ -315,19 +319,36 @@ static mode_t choose_mode(const struct options *options, const char *path)
 	return strncmp(path, "/run/", 5) == 0 && strncmp(path, "/run/user/", 10) != 0 ? 0666 : 0600;
 }
 
-// Return: 0, or the exit status.
-static int open_listener(struct listener *listener, const struct options *options)
+// What we serve: a socket of our own, or those that a service manager has made.
+struct sockets {
+	struct listener all[SD_LISTEN_MAX];
+	unsigned n;
+};
+
+static void inherit(struct sockets *sockets, const int *fds, unsigned n,
+		    const struct options *options)
 {
-	int fd = sd_listen_fd();
+	if (options->socket != NULL || options->socket_mode != 0) {
+		log_warn("Ignoring --socket and --socket-mode: the socket is inherited.");
+	}
+	for (unsigned i = 0; i < n; i++) {
+		listener_inherit(&sockets->all[sockets->n++], fds[i]);
+	}
+}
+
+// Return: 0, or the exit status.
+static int open_sockets(struct sockets *sockets, const struct options *options)
+{
+	int fds[SD_LISTEN_MAX];
+	int n = sd_listen_fds(fds);
 	char *path;
 	int error;
 
-	if (fd >= 0) {
-		listener_inherit(listener, fd);
-		log_info("Serving an inherited socket.");
+	if (n > 0) {
+		inherit(sockets, fds, (unsigned)n, options);
 		return 0;
 	}
-	if (fd != -ENOENT) {
+	if (n != -ENOENT) {
 		log_error("None of the inherited sockets is a listening Unix stream socket.");
 		return EXIT_FAILURE;
 	}
@@ -336,12 +357,20 @@ static int open_listener(struct listener *listener, const struct options *option
 		return usage("nothing says where to serve: give --socket or set %s",
 			     "EPMDNS_SOCKET, RUNTIME_DIRECTORY or XDG_RUNTIME_DIR");
 	}
-	error = listener_open(listener, path, choose_mode(options, path));
+	error = listener_open(&sockets->all[0], path, choose_mode(options, path));
 	if (error == 0) {
+		sockets->n = 1;
 		log_info("Serving %s.", path);
 	}
 	free(path);
 	return error == 0 ? 0 : EXIT_FAILURE;
+}
+
+static void close_sockets(struct sockets *sockets)
+{
+	while (sockets->n > 0) {
+		listener_close(&sockets->all[--sockets->n]);
+	}
 }
 
 // One descriptor a client: see to it that we may have as many.
@@ -383,11 +412,10 @@ static void on_end(evutil_socket_t number, short what, void *user)
 {
 	(void)what;
 	log_info("Ending. signal=%d", (int)number);
-	sd_notify("STOPPING=1");
 	agent_stop(user);
 }
 
-static void serve(struct event_base *base, struct agent *agent, int fd)
+static void serve(struct event_base *base, struct agent *agent, const struct sockets *sockets)
 {
 	struct event *term = evsignal_new(base, SIGTERM, on_end, agent);
 	struct event *interrupt = evsignal_new(base, SIGINT, on_end, agent);
@@ -395,8 +423,10 @@ static void serve(struct event_base *base, struct agent *agent, int fd)
 	event_add(term, NULL);
 	event_add(interrupt, NULL);
 	hold_signals(SIG_UNBLOCK);
-	agent_listen(agent, fd);
-	sd_notify("READY=1");
+	for (unsigned i = 0; i < sockets->n; i++) {
+		agent_listen(agent, sockets->all[i].fd);
+	}
+	agent_begin(agent);
 	event_base_dispatch(base);
 	hold_signals(SIG_BLOCK); // the end has begun
 	event_free(term);
@@ -409,7 +439,8 @@ int main(int argc, char **argv)
 	char *discovery_argv[2 + 2 + 2 * LINK_INTERFACES_MAX + 2 * (LINK_PATTERNS_MAX + 1) + 1] = {
 		0};
 	struct agent_config config;
-	struct listener listener;
+	struct sockets sockets = {0};
+	struct sd sd;
 	struct event_base *base;
 	struct agent *agent;
 	enum log_level level = LOG_LEVEL_INFO;
@@ -429,8 +460,10 @@ int main(int argc, char **argv)
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
 	hold_signals(SIG_BLOCK);
-	status = open_listener(&listener, &options);
+	sd_init(&sd);
+	status = open_sockets(&sockets, &options);
 	if (status != 0) {
+		sd_fini(&sd);
 		return status;
 	}
 	if (options.discovery_program == NULL) {
@@ -450,6 +483,7 @@ int main(int argc, char **argv)
 		discovery_argv[n++] = join(options.patterns[i], "");
 	}
 	config = (struct agent_config){
+		.sd = &sd,
 		.discovery_program = options.is_alone ? NULL : options.discovery_program,
 		.discovery_argv = discovery_argv,
 		.ttl_s = options.ttl_s,
@@ -460,15 +494,16 @@ int main(int argc, char **argv)
 	base = event_base_new();
 	if (base == NULL) {
 		log_error("Cannot make an event loop: %s.", strerror(errno));
-		listener_close(&listener);
+		close_sockets(&sockets);
 		return EXIT_FAILURE;
 	}
 	agent = agent_new(base, &config);
-	serve(base, agent, listener.fd);
+	serve(base, agent, &sockets);
 	status = agent_must_restart(agent) ? EXIT_RESTART : EXIT_SUCCESS;
 	agent_free(agent);
 	event_base_free(base);
-	listener_close(&listener);
+	close_sockets(&sockets);
+	sd_fini(&sd);
 	while (n > 0) {
 		free(discovery_argv[--n]);
 	}

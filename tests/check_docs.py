@@ -118,10 +118,12 @@ def check_epmdns(root, program):
 def check_epmdnsd(root, program):
     page = sections((root / "packaging/man/epmdnsd.8.scd").read_text())
     limits = enum((root / "agent/mediator/limits.h").read_text(), "AGENT_")
+    inherited = enum((root / "agent/base/sd.h").read_text(), "SD_")
     for section, sentence in (
         ("DESCRIPTION", f"At most {limits['adverts_max']} nodes"),
         ("OPTIONS", f"{limits['ttl_min_s']} seconds up to"),
         ("OPTIONS", f"at most {limits['ttl_max_s']}."),
+        ("SYSTEMD", f"up to {inherited['listen_max']} listening Unix stream sockets"),
     ):
         if sentence not in " ".join(page[section].split()):
             problems.append(f'epmdnsd: "{sentence}" is not in {section}')

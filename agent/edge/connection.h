@@ -56,7 +56,8 @@ struct server {
 	struct server_limits limits;
 	const struct server_ops *ops;
 	void *user;
-	struct event *acceptable; // NULL before server_listen()
+	struct event *acceptable[SERVER_LISTENERS_MAX];
+	unsigned n_acceptable;
 	struct event *accept_again;
 	struct event *reaper; // closes the doomed
 	struct event *turns;  // of those who wait for theirs

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,6 +180,22 @@ int listener_open(struct listener *listener, const char *path, mode_t mode)
 
 void listener_inherit(struct listener *listener, int fd)
 {
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	socklen_t len = sizeof(address);
+	size_t name_len = 0;
+	char name[sizeof(address.sun_path) * 4 + 1];
+
+	if (getsockname(fd, (struct sockaddr *)&address, &len) == 0 &&
+	    len > offsetof(struct sockaddr_un, sun_path)) {
+		name_len = len - offsetof(struct sockaddr_un, sun_path);
+	}
+	if (name_len > 0 && address.sun_path[0] == '\0') {
+		address.sun_path[0] = '@'; // as abstract names are written
+	} else {
+		name_len = strnlen(address.sun_path, name_len);
+	}
+	log_info("Serving an inherited socket. path=%s",
+		 log_escape(name, sizeof(name), address.sun_path, name_len));
 	// We accept until there is nothing left, and systemd hands sockets over that would block
 	// then.
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);

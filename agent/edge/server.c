@@ -3,6 +3,7 @@
 
 #include "edge/server.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <stdlib.h>
@@ -110,10 +111,19 @@ void server_adopt(struct server *server, int fd)
 	connection_open(server, fd, credentials.uid, credentials.pid);
 }
 
+static void pause_accepting(struct server *server)
+{
+	struct timeval again = clock_timeval(SERVER_ACCEPT_AGAIN_MS);
+
+	for (unsigned i = 0; i < server->n_acceptable; i++) {
+		event_del(server->acceptable[i]);
+	}
+	event_add(server->accept_again, &again);
+}
+
 static void on_acceptable(evutil_socket_t fd, short what, void *user)
 {
 	struct server *server = user;
-	struct timeval again = clock_timeval(SERVER_ACCEPT_AGAIN_MS);
 	uint64_t suppressed;
 
 	(void)what;
@@ -129,8 +139,7 @@ static void on_acceptable(evutil_socket_t fd, short what, void *user)
 			// end.
 			int error = errno;
 
-			event_del(server->acceptable);
-			event_add(server->accept_again, &again);
+			pause_accepting(server);
 			if (log_limit_pass(&server->exhaustions, clock_now_ms(), &suppressed)) {
 				log_warn("Not accepting connections for a second: %s. "
 					 "suppressed=%llu",
@@ -147,7 +156,9 @@ static void on_accept_again(evutil_socket_t fd, short what, void *user)
 
 	(void)fd;
 	(void)what;
-	event_add(server->acceptable, NULL);
+	for (unsigned i = 0; i < server->n_acceptable; i++) {
+		event_add(server->acceptable[i], NULL);
+	}
 }
 
 struct server *server_new(struct event_base *base, const struct server_limits *limits,
@@ -175,8 +186,8 @@ void server_free(struct server *server)
 	while (server->connections != NULL) {
 		connection_free(server->connections);
 	}
-	if (server->acceptable != NULL) {
-		event_free(server->acceptable);
+	while (server->n_acceptable > 0) {
+		event_free(server->acceptable[--server->n_acceptable]);
 	}
 	event_free(server->accept_again);
 	turns_fini(server);
@@ -186,9 +197,12 @@ void server_free(struct server *server)
 
 void server_listen(struct server *server, int fd)
 {
-	server->acceptable =
-		event_new(server->base, fd, EV_READ | EV_PERSIST, on_acceptable, server);
-	event_add(server->acceptable, NULL);
+	struct event *event;
+
+	assert(server->n_acceptable < SERVER_LISTENERS_MAX);
+	event = event_new(server->base, fd, EV_READ | EV_PERSIST, on_acceptable, server);
+	server->acceptable[server->n_acceptable++] = event;
+	event_add(event, NULL);
 }
 
 uint32_t server_sessions(const struct server *server)

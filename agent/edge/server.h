@@ -27,6 +27,7 @@
 #define SERVER_STUCK_MS 30000               // for a client to read anything, or to finish a frame
 #define SERVER_ACCEPT_AGAIN_MS 1000         // after running out of descriptors
 #define SERVER_TURN_MS 5                    // for the requests of one session, if nobody waits
+#define SERVER_LISTENERS_MAX 8
 
 struct event_base;
 struct server;
@@ -63,7 +64,7 @@ struct server_ops {
 struct server *server_new(struct event_base *base, const struct server_limits *limits,
 			  const struct server_ops *ops, void *user);
 void server_free(struct server *server);
-// Accept on a listening socket (borrowed; non-blocking).
+// Accept on one more listening socket (borrowed; non-blocking), SERVER_LISTENERS_MAX at most.
 void server_listen(struct server *server, int fd);
 // Serve a connected socket as if it had been accepted. Consumes fd.
 void server_adopt(struct server *server, int fd);

@@ -142,6 +142,7 @@ void agent_schedule(struct agent *agent)
 	uint64_t now_ms = clock_now_ms();
 	struct timeval delay;
 
+	standing_count(agent);
 	resume_schedule(agent);
 	cache_update(agent);
 	table_update(agent);
@@ -264,6 +265,7 @@ struct agent *agent_new(struct event_base *base, const struct agent_config *conf
 	flood_init(agent);
 	resume_init(agent);
 	setbacks_init(agent);
+	standing_init(agent);
 	agent->server = server_new(base, &server_limits, &server_ops, agent);
 	if (config->discovery_program != NULL) {
 		agent->link = link_new(base, config->discovery_program, config->discovery_argv,
@@ -293,6 +295,7 @@ void agent_free(struct agent *agent)
 	resume_fini(agent);
 	setbacks_fini(agent);
 	flood_fini(agent);
+	standing_fini(agent);
 	hostif_fini(&agent->hostif);
 	free(agent);
 }
@@ -300,6 +303,11 @@ void agent_free(struct agent *agent)
 void agent_listen(struct agent *agent, int fd)
 {
 	server_listen(agent->server, fd);
+}
+
+void agent_begin(struct agent *agent)
+{
+	standing_begin(agent);
 }
 
 void agent_adopt(struct agent *agent, int fd)
@@ -313,6 +321,7 @@ void agent_stop(struct agent *agent)
 		return;
 	}
 	agent->is_stopping = true;
+	standing_end(agent);
 	if (agent->link == NULL) {
 		event_base_loopexit(agent->base, NULL); // from outside the loop, too
 	} else {

@@ -5,7 +5,8 @@
  * The mediator: all policy, and the only one that knows registry, peers, server, prober and link.
  * What it does is told in the direction of the data: requests.c answers clients, adverts.c says
  * what is to be published, lan.c takes in what was heard, waits.c keeps lookups until something is
- * heard, feed.c sends lists and changes, report.c the state of it all.
+ * heard, feed.c sends lists and changes, report.c the state of it all, standing.c the same in one
+ * line.
  */
 #pragma once
 
@@ -14,8 +15,10 @@
 
 struct agent;
 struct event_base;
+struct sd;
 
 struct agent_config {
+	const struct sd *sd;           // borrowed; NULL: there is no service manager
 	const char *discovery_program; // NULL: no discovery at all (backend none)
 	char *const *discovery_argv;   // borrowed, NULL at the end
 	uint16_t ttl_s;                // 0: computed from the number of instances
@@ -27,8 +30,10 @@ struct agent_config {
 // agent_new(): an agent that serves nobody yet; its discovery process starts from the loop.
 struct agent *agent_new(struct event_base *base, const struct agent_config *config);
 void agent_free(struct agent *agent);
-// agent_listen(): serve a listening socket (borrowed; non-blocking).
+// agent_listen(): serve one more listening socket (borrowed; non-blocking), of server.h's few.
 void agent_listen(struct agent *agent, int fd);
+// agent_begin(): it listens wherever it is to: the service manager may know.
+void agent_begin(struct agent *agent);
 // agent_adopt(): serve a client that is connected already. Consumes fd.
 void agent_adopt(struct agent *agent, int fd);
 /*

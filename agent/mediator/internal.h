@@ -9,6 +9,7 @@
 #include "edge/bus.h"
 #include "edge/hostif.h"
 #include "edge/link.h"
+#include "edge/manager.h"
 #include "edge/prober.h"
 #include "edge/server.h"
 #include "mediator/agent.h"
@@ -151,6 +152,12 @@ struct setbacks {
 	struct event *over; // while it is
 };
 
+// How we are, as the service manager was told last.
+struct standing {
+	struct manager *manager; // NULL: there is none
+	uint32_t n_nodes, n_peers;
+};
+
 struct agent {
 	struct event_base *base;
 	struct agent_config config;
@@ -168,6 +175,7 @@ struct agent {
 	struct problem_state problems[PROBLEMS];
 	struct resume resume;
 	struct setbacks setbacks;
+	struct standing standing;
 	struct waits *waits;
 	struct user *users;
 	uint32_t n_watches;
@@ -267,6 +275,8 @@ void silence_init(struct agent *agent);
 void silence_begin(struct agent *agent);
 void silence_end(struct agent *agent); // also when there is no discovery process any more
 void silence_checked(struct agent *agent);
+// Who does not answer, in words; NULL: all do, or it is not known yet.
+const char *silence_culprit(const struct agent *agent);
 // What is silent, and for how long, in words; NULL: nothing.
 const char *silence_text(const struct agent *agent, char text[LINK_TEXT_MAX]);
 // Send a report, once Avahi was seen to answer, or is known not to.
@@ -338,5 +348,17 @@ void flood_browsing(struct agent *agent);
 // A service that was unknown is seen there.
 void flood_note(struct agent *agent, int32_t ifindex);
 
+// standing.c
+void standing_init(struct agent *agent);
+void standing_fini(struct agent *agent);
+void standing_begin(struct agent *agent); // we serve
+void standing_end(struct agent *agent);
+// The number of nodes or peers may have changed.
+void standing_count(struct agent *agent);
+// What else the line says may have changed.
+void standing_change(struct agent *agent);
+
 // report.c
+const char *report_backend(const struct agent *agent);
+const char *report_backend_state(const struct agent *agent);
 void report_send(struct agent *agent, struct session *session, uint32_t id);

@@ -195,12 +195,14 @@ static void handle_state(struct agent *agent, const struct link_msg *msg)
 	if (msg->state == LINK_STATE_RUNNING) {
 		memcpy(agent->lan.host, msg->text, sizeof(agent->lan.host));
 	}
+	standing_change(agent);
 }
 
 static void go_dark(struct agent *agent, uint64_t now_ms)
 {
 	if (agent->lan.is_browsing) {
 		agent->lan.is_browsing = false;
+		standing_change(agent);
 		refreshes_clear(agent); // they are resolved when they are seen again
 		peers_outage(agent->peers, now_ms);
 	}
@@ -232,6 +234,7 @@ static void on_message(void *user, const struct link_msg *msg)
 		break;
 	case LINK_BROWSING:
 		agent->lan.is_browsing = true;
+		standing_change(agent);
 		flood_browsing(agent);
 		peers_resumed(agent->peers, now_ms);
 		break;
@@ -290,6 +293,7 @@ static void on_started(void *user)
 
 	agent->lan.state = LINK_STATE_CONNECTING;
 	strcpy(agent->lan.text, "the discovery process is starting");
+	standing_change(agent);
 	adverts_restart(agent);
 }
 
@@ -302,6 +306,7 @@ static void on_lost(void *user, const char *why)
 	agent->lan.state =
 		link_is_unstartable(agent->link) ? LINK_STATE_FAILED : LINK_STATE_CONNECTING;
 	snprintf(agent->lan.text, sizeof(agent->lan.text), "the discovery process %.130s", why);
+	standing_change(agent);
 	go_dark(agent, clock_now_ms());
 	silence_end(agent);
 	agent_schedule(agent);

@@ -34,6 +34,7 @@ void problems_begin(struct agent *agent, enum problem problem, const char *forma
 	va_start(args, format);
 	vsnprintf(state->text, sizeof(state->text), format, args);
 	va_end(args);
+	standing_change(agent);
 	if (!state->is_logged && log_limit_pass(&state->lines, clock_now_ms(), &suppressed)) {
 		state->is_logged = true;
 		log_warn("%s problem=%s suppressed=%llu", state->text, names[problem],
@@ -45,7 +46,11 @@ void problems_end(struct agent *agent, enum problem problem)
 {
 	struct problem_state *state = &agent->problems[problem];
 
+	if (state->text[0] == '\0') {
+		return;
+	}
 	state->text[0] = '\0';
+	standing_change(agent);
 	if (state->is_logged) {
 		state->is_logged = false;
 		log_info("That is over. problem=%s", names[problem]);

@@ -35,10 +35,18 @@ __attribute__((format(printf, 2, 3))) static void add(struct report *report, con
 	}
 }
 
-static const char *backend_state(const struct agent *agent)
+const char *report_backend(const struct agent *agent)
+{
+	return agent->link != NULL ? "avahi" : "none";
+}
+
+const char *report_backend_state(const struct agent *agent)
 {
 	if (agent->link == NULL) {
 		return "none";
+	}
+	if (link_silent_ms(agent->link) > 0) {
+		return "connecting";
 	}
 	switch (agent->lan.state) {
 	case LINK_STATE_RUNNING:
@@ -64,8 +72,8 @@ void report_send(struct agent *agent, struct session *session, uint32_t id)
 	add(&report, "pid=%d", (int)getpid());
 	add(&report, "agent=%s", agent->id);
 	add(&report, "uptime_s=%" PRIu64, (clock_now_ms() - agent->started_ms) / 1000);
-	add(&report, "backend=%s", agent->link != NULL ? "avahi" : "none");
-	add(&report, "backend_state=%s", silent != NULL ? "connecting" : backend_state(agent));
+	add(&report, "backend=%s", report_backend(agent));
+	add(&report, "backend_state=%s", report_backend_state(agent));
 	add(&report, "backend_text=%s",
 	    log_escape(text, sizeof(text), backend_text, __builtin_strlen(backend_text)));
 	if (agent->link != NULL && link_pid(agent->link) > 0) {

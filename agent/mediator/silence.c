@@ -20,6 +20,14 @@ static const char *const names[] = {
 	[CULPRIT_AVAHI] = "avahi-daemon",
 };
 
+const char *silence_culprit(const struct agent *agent)
+{
+	bool is_known =
+		agent->link != NULL && link_silent_ms(agent->link) > 0 && agent->silence.is_settled;
+
+	return is_known ? names[agent->silence.culprit] : NULL;
+}
+
 const char *silence_text(const struct agent *agent, char text[LINK_TEXT_MAX])
 {
 	uint64_t ms = agent->link != NULL ? link_silent_ms(agent->link) : 0;
@@ -51,6 +59,7 @@ static void settle(struct agent *agent, enum culprit culprit)
 
 	silence->is_settled = true;
 	silence->culprit = culprit;
+	standing_change(agent);
 	// That nothing works may be known already, and logged.
 	if (!silence->is_logged && agent->lan.state == LINK_STATE_RUNNING &&
 	    silence_text(agent, text) != NULL &&
@@ -105,6 +114,7 @@ void silence_end(struct agent *agent)
 		silence->is_logged = false;
 		log_info("The discovery process goes on.");
 	}
+	standing_change(agent);
 	send_reports(agent);
 }
 

@@ -335,13 +335,14 @@ class Port:
 
 
 class Daemon:
-    def __init__(self, place, *args, env=None, popen=None):
+    def __init__(self, place, *args, env=None, popen=None, prefix=(), pass_fds=()):
         self.place = place
         self.path = place.socket
         self.log = open(place.directory / f"log-{len(place.daemons)}", "w+b")
         self.process = popen or subprocess.Popen(
-            [*WRAP, DAEMON, *args], env=env or place.env, stdin=subprocess.DEVNULL, stderr=self.log
-        )
+            [*prefix, *WRAP, DAEMON, *args], env=env or place.env, stdin=subprocess.DEVNULL, stderr=self.log,
+            pass_fds=pass_fds,
+        )  # fmt: skip
 
     def started(self, path=None):
         """Wait until it serves. Return: itself."""

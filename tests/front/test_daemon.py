@@ -5,10 +5,8 @@
 import os
 import resource
 import signal
-import socket
 import stat
 import subprocess
-import sys
 
 import pytest
 from front import ALONE, DAEMON, DEADLINE_S, WRAP, Client, clean_environment, wait_until
@@ -168,55 +166,6 @@ def test_a_hangup_is_ignored(place):
     daemon.process.send_signal(signal.SIGHUP)
     assert client.status()["nodes"] == "0"
     assert daemon.process.poll() is None
-
-
-def test_an_inherited_socket_is_served_and_left_in_place(place):
-    path = place.directory / "inherited"
-    start = (
-        "import os, sys; os.dup2(int(sys.argv[1]), 3); "
-        "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1'); os.execv(sys.argv[2], sys.argv[2:])"
-    )
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:  # blocks, as systemd's do
-        listener.bind(str(path))
-        listener.listen(16)
-        popen = subprocess.Popen(
-            [sys.executable, "-c", start, str(listener.fileno()), str(DAEMON), *ALONE], env=place.env,
-            pass_fds=[listener.fileno()],
-        )  # fmt: skip
-        daemon = place.daemon(popen=popen)
-        clients = [Client(path) for _ in range(3)]  # the last of them must not be waited for
-        place.clients += clients
-        clients[0].register(b"a@h")
-        assert clients[1].lookup(b"a@h") == ("127.0.0.1", 4000)
-        assert clients[2].status()["sessions"] == "3"
-        assert not place.socket.exists()
-        assert daemon.stop()[0] == 0
-        assert path.exists()
-
-
-def test_an_inherited_socket_of_another_kind_is_refused(place):
-    start = (
-        "import os, sys; os.dup2(int(sys.argv[1]), 3); "
-        "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1'); os.execv(sys.argv[2], sys.argv[2:])"
-    )
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
-        done = subprocess.run(
-            [sys.executable, "-c", start, str(other.fileno()), str(DAEMON), *ALONE], env=place.env,
-            pass_fds=[other.fileno()], timeout=DEADLINE_S,
-        )  # fmt: skip
-    assert done.returncode == 1
-
-
-def test_readiness_and_the_end_are_told_to_the_service_manager(place):
-    path = place.directory / "notify"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind(str(path))
-        manager.settimeout(DEADLINE_S)
-        daemon = place.daemon(*ALONE, env={**place.env, "NOTIFY_SOCKET": str(path)})
-        assert manager.recv(100) == b"READY=1"
-        assert Client(place.socket).status()["backend"] == "none"  # it serves by then
-        assert daemon.stop()[0] == 0
-        assert manager.recv(100) == b"STOPPING=1"
 
 
 @pytest.mark.skipif(bool(WRAP), reason="valgrind has limits of its own")

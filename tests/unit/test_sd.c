@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -47,57 +48,183 @@ static void assert_is_told(int manager, const char *expected)
 	assert_memory_equal(text, expected, strlen(expected));
 }
 
+// As a process does that was started with this in its environment.
+static struct sd start_with(const char *notify_socket)
+{
+	struct sd sd;
+
+	setenv("NOTIFY_SOCKET", notify_socket, 1);
+	sd_init(&sd);
+	assert_null(getenv("NOTIFY_SOCKET"));
+	return sd;
+}
+
 static void sd_notify_reaches_the_manager_when_its_name_is_abstract(void **state)
 {
 	char name[64];
+	struct sd sd;
 	int manager;
 
 	(void)state;
 	snprintf(name, sizeof(name), "@epmdns-test-sd/%d", (int)getpid());
 	manager = bind_manager(name);
-	setenv("NOTIFY_SOCKET", name, 1);
-	assert_int_equal(sd_notify("READY=1"), 0);
+	sd = start_with(name);
+	assert_int_equal(sd_notify(&sd, "READY=1"), 0);
 	assert_is_told(manager, "READY=1");
 	close(manager);
-	assert_int_equal(sd_notify("READY=1"), -ECONNREFUSED);
+	assert_int_equal(sd_notify(&sd, "READY=1"), -ECONNREFUSED);
+	sd_fini(&sd);
+	assert_int_equal(sd_notify(&sd, "READY=1"), 0);
 }
 
 static void sd_notify_reaches_the_manager_when_its_name_is_a_path(void **state)
 {
 	char directory[TEST_DIRECTORY_LEN];
 	char path[sizeof(directory) + 10];
+	struct sd sd;
 	int manager;
 
 	(void)state;
 	make_test_directory(directory);
 	snprintf(path, sizeof(path), "%s/notify", directory);
 	manager = bind_manager(path);
-	setenv("NOTIFY_SOCKET", path, 1);
-	assert_int_equal(sd_notify("STATUS=2 nodes"), 0);
+	sd = start_with(path);
+	assert_int_equal(sd_notify(&sd, "STATUS=2 nodes"), 0);
 	assert_is_told(manager, "STATUS=2 nodes");
+	// One that was started anew has another socket at the same place.
+	close(manager);
+	unlink(path);
+	assert_int_equal(sd_notify(&sd, "READY=1"), -ENOENT);
+	manager = bind_manager(path);
+	assert_int_equal(sd_notify(&sd, "READY=1"), 0);
+	assert_is_told(manager, "READY=1");
 	close(manager);
 	unlink(path);
 	rmdir(directory);
-	assert_int_equal(sd_notify("READY=1"), -ENOENT);
+	sd_fini(&sd);
 }
 
 static void sd_notify_does_nothing_when_there_is_no_manager(void **state)
 {
 	char long_name[200];
+	const char *const names[] = {"", "vsock:2:9999", "run/notify", long_name};
+	struct sd sd;
 
 	(void)state;
-	unsetenv("NOTIFY_SOCKET");
-	assert_int_equal(sd_notify("READY=1"), 0);
-	setenv("NOTIFY_SOCKET", "", 1);
-	assert_int_equal(sd_notify("READY=1"), 0);
-	setenv("NOTIFY_SOCKET", "vsock:2:9999", 1);
-	assert_int_equal(sd_notify("READY=1"), -EAFNOSUPPORT);
 	memset(long_name, 'x', sizeof(long_name) - 1);
 	long_name[0] = '/';
 	long_name[sizeof(long_name) - 1] = '\0';
-	setenv("NOTIFY_SOCKET", long_name, 1);
-	assert_int_equal(sd_notify("READY=1"), -ENAMETOOLONG);
 	unsetenv("NOTIFY_SOCKET");
+	sd_init(&sd);
+	assert_int_equal(sd_notify(&sd, "READY=1"), 0);
+	for (size_t i = 0; i < COUNT(names); i++) {
+		sd = start_with(names[i]);
+		assert_int_equal(sd.fd, -1);
+		assert_int_equal(sd_notify(&sd, "READY=1"), 0);
+	}
+}
+
+static void sd_notify_does_not_wait_when_the_manager_does_not_read(void **state)
+{
+	char name[64];
+	struct sd sd;
+	int manager;
+	int error = 0;
+
+	(void)state;
+	snprintf(name, sizeof(name), "@epmdns-test-sd/%d", (int)getpid());
+	manager = bind_manager(name);
+	sd = start_with(name);
+	for (unsigned i = 0; error == 0; i++) {
+		assert_true(i < 100000);
+		error = sd_notify(&sd, "WATCHDOG=1");
+	}
+	assert_int_equal(error, -EAGAIN);
+	assert_is_told(manager, "WATCHDOG=1");
+	assert_int_equal(sd_notify(&sd, "WATCHDOG=1"), 0);
+	close(manager);
+	sd_fini(&sd);
+}
+
+static void sd_notify_works_when_there_are_no_descriptors_left(void **state)
+{
+	struct rlimit old, none;
+	char name[64];
+	struct sd sd;
+	int manager;
+
+	(void)state;
+	snprintf(name, sizeof(name), "@epmdns-test-sd/%d", (int)getpid());
+	manager = bind_manager(name);
+	sd = start_with(name);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = (struct rlimit){.rlim_cur = 0, .rlim_max = old.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(dup(sd.fd), -1);
+	assert_int_equal(sd_notify(&sd, "WATCHDOG=1"), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_is_told(manager, "WATCHDOG=1");
+	close(manager);
+	sd_fini(&sd);
+}
+
+static void set_or_unset(const char *name, const char *value)
+{
+	if (value != NULL) {
+		setenv(name, value, 1);
+	} else {
+		unsetenv(name);
+	}
+}
+
+static void sd_init_finds_the_watchdog_when_it_is_meant_for_this_process(void **state)
+{
+	static const char own[] = "own";
+	static const struct {
+		const char *usec, *pid; // NULL: unset
+		uint64_t expected;
+	} rows[] = {
+		{"180000000", own, 180000000},
+		{"180000000", NULL, 180000000},
+		{"1", own, 1},
+		{"18446744073709551614", own, UINT64_MAX - 1},
+		{NULL, NULL, 0},
+		{NULL, own, 0},
+		{"180000000", "1", 0}, // another's: the one that started us
+		// bad values, each of them logged
+		{"", own, 0},
+		{"0", own, 0},
+		{"-1", own, 0},
+		{"+1", own, 0},
+		{" 1", own, 0},
+		{"3min", own, 0},
+		{"18446744073709551615", own, 0}, // infinity
+		{"18446744073709551616", own, 0},
+		{"180000000", "", 0},
+		{"180000000", "0", 0},
+		{"180000000", "-1", 0},
+		{"180000000", "1x", 0},
+		{"180000000", "99999999999999999999", 0},
+	};
+	char own_pid[16];
+	struct sd sd;
+
+	(void)state;
+	snprintf(own_pid, sizeof(own_pid), "%d", (int)getpid());
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		set_or_unset("WATCHDOG_USEC", rows[i].usec);
+		set_or_unset("WATCHDOG_PID", rows[i].pid == own ? own_pid : rows[i].pid);
+		sd = start_with("@epmdns-test-sd/nobody");
+		assert_int_equal(sd.watchdog_us, rows[i].expected);
+		assert_null(getenv("WATCHDOG_USEC"));
+		assert_null(getenv("WATCHDOG_PID"));
+		sd_fini(&sd);
+	}
+	// Without a manager there is nobody to give a sign of life to.
+	setenv("WATCHDOG_USEC", "180000000", 1);
+	sd = start_with("");
+	assert_int_equal(sd.watchdog_us, 0);
+	assert_null(getenv("WATCHDOG_USEC"));
 }
 
 enum kind { KIND_END, KIND_LISTENER, KIND_UNBOUND, KIND_DATAGRAM, KIND_INET, KIND_PIPE };
@@ -142,12 +269,14 @@ static int make_fd(enum kind kind, int number)
 	return fd;
 }
 
+#define FDS 10
+
 /*
  * What a process that was started with these fds from 3 on finds. It is another process, so that it
- * can have any fds there. Return: the fd; 100 for -ENOENT, 101 for -EINVAL; more when a check
- * fails.
+ * can have any fds there. Return: how many, times ten, and the last digit of the last of them; 100
+ * for -ENOENT, 101 for -EINVAL; more when a check fails.
  */
-static int listen_fd_with(const enum kind kinds[3], const char *pid, const char *count)
+static int listen_fds_with(const enum kind kinds[FDS], const char *pid, const char *count)
 {
 	pid_t child = fork();
 	int status;
@@ -155,13 +284,14 @@ static int listen_fd_with(const enum kind kinds[3], const char *pid, const char 
 	assert_true(child >= 0);
 	if (child == 0) {
 		char own_pid[16];
-		int fds[3] = {-1, -1, -1};
-		int found;
+		int fds[FDS], found[SD_LISTEN_MAX];
+		int n;
 
-		for (int i = 0; i < 3 && kinds[i] != KIND_END; i++) {
-			fds[i] = fcntl(make_fd(kinds[i], i), F_DUPFD, 50);
+		for (int i = 0; i < FDS; i++) {
+			fds[i] = kinds[i] == KIND_END ? -1
+						      : fcntl(make_fd(kinds[i], i), F_DUPFD, 50);
 		}
-		for (int i = 0; i < 3; i++) {
+		for (int i = 0; i < FDS; i++) {
 			close(3 + i);
 			if (fds[i] >= 0) {
 				dup2(fds[i], 3 + i);
@@ -169,56 +299,69 @@ static int listen_fd_with(const enum kind kinds[3], const char *pid, const char 
 			}
 		}
 		snprintf(own_pid, sizeof(own_pid), "%d", (int)getpid());
-		setenv("LISTEN_PID", pid != NULL ? pid : own_pid, 1);
-		setenv("LISTEN_FDS", count, 1);
-		setenv("LISTEN_FDNAMES", "a:b", 1);
-		found = sd_listen_fd();
+		set_or_unset("LISTEN_PID", pid != NULL ? pid : own_pid);
+		set_or_unset("LISTEN_FDS", count);
+		set_or_unset("LISTEN_FDNAMES", "a:b");
+		n = sd_listen_fds(found);
 		if (getenv("LISTEN_PID") != NULL || getenv("LISTEN_FDS") != NULL ||
 		    getenv("LISTEN_FDNAMES") != NULL) {
 			_exit(121);
 		}
-		if (found >= 0 && fcntl(found, F_GETFD) != FD_CLOEXEC) {
-			_exit(122);
+		for (int i = 0; i < n; i++) {
+			if (fcntl(found[i], F_GETFD) != FD_CLOEXEC) {
+				_exit(122);
+			}
 		}
-		_exit(found == -ENOENT ? 100 : found == -EINVAL ? 101 : found);
+		_exit(n == -ENOENT ? 100 : n == -EINVAL ? 101 : 10 * n + found[n - 1] % 10);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFEXITED(status));
 	return WEXITSTATUS(status);
 }
 
-static void sd_listen_fd_finds_the_socket_when_one_was_handed_over(void **state)
+#define LISTENERS_8                                                                                \
+	KIND_LISTENER, KIND_LISTENER, KIND_LISTENER, KIND_LISTENER, KIND_LISTENER, KIND_LISTENER,  \
+		KIND_LISTENER, KIND_LISTENER
+
+static void sd_listen_fds_finds_the_sockets_when_some_were_handed_over(void **state)
 {
 	static const struct {
-		enum kind kinds[3];
+		enum kind kinds[FDS];
 		const char *pid; // NULL: the right one
 		const char *count;
 		int expected;
 	} rows[] = {
-		{{KIND_LISTENER}, NULL, "1", 3},
-		{{KIND_LISTENER, KIND_LISTENER}, NULL, "2", 3},
-		{{KIND_PIPE, KIND_DATAGRAM, KIND_LISTENER}, NULL, "3", 5},
+		{{KIND_LISTENER}, NULL, "1", 13},
+		{{KIND_LISTENER, KIND_LISTENER}, NULL, "2", 24},
+		{{KIND_PIPE, KIND_DATAGRAM, KIND_LISTENER}, NULL, "3", 15},
+		{{KIND_LISTENER, KIND_DATAGRAM, KIND_LISTENER}, NULL, "3", 25},
+		{{LISTENERS_8}, NULL, "8", 80},
+		{{LISTENERS_8, KIND_LISTENER}, NULL, "9", 80}, // one too many
+		{{KIND_PIPE, LISTENERS_8}, NULL, "9", 81},
 		{{KIND_INET, KIND_UNBOUND}, NULL, "2", 101},
 		{{KIND_PIPE, KIND_LISTENER}, NULL, "1", 101}, // not one of those handed over
-		{{KIND_LISTENER}, NULL, "2147483000", 3},     // stops where there are no more
+		{{KIND_LISTENER}, NULL, "2147483000", 13},    // stops where there are no more
 		{{KIND_END}, NULL, "1", 101},
 		{{KIND_LISTENER}, NULL, "0", 100},
 		{{KIND_LISTENER}, NULL, "", 100},
+		{{KIND_LISTENER}, NULL, NULL, 100},
 		{{KIND_LISTENER}, NULL, "-1", 100},
 		{{KIND_LISTENER}, NULL, "1x", 100},
+		{{KIND_LISTENER}, NULL, "2147483647", 100},
 		{{KIND_LISTENER}, NULL, "99999999999999999999", 100},
 		{{KIND_LISTENER}, "1", "1", 100}, // meant for another process
 		{{KIND_LISTENER}, "", "1", 100},
 	};
+	int fds[SD_LISTEN_MAX];
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		assert_int_equal(listen_fd_with(rows[i].kinds, rows[i].pid, rows[i].count),
+		assert_int_equal(listen_fds_with(rows[i].kinds, rows[i].pid, rows[i].count),
 				 rows[i].expected);
 	}
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
-	assert_int_equal(sd_listen_fd(), -ENOENT);
+	assert_int_equal(sd_listen_fds(fds), -ENOENT);
 }
 
 int main(void)
@@ -227,7 +370,10 @@ int main(void)
 		cmocka_unit_test(sd_notify_reaches_the_manager_when_its_name_is_abstract),
 		cmocka_unit_test(sd_notify_reaches_the_manager_when_its_name_is_a_path),
 		cmocka_unit_test(sd_notify_does_nothing_when_there_is_no_manager),
-		cmocka_unit_test(sd_listen_fd_finds_the_socket_when_one_was_handed_over),
+		cmocka_unit_test(sd_notify_does_not_wait_when_the_manager_does_not_read),
+		cmocka_unit_test(sd_notify_works_when_there_are_no_descriptors_left),
+		cmocka_unit_test(sd_init_finds_the_watchdog_when_it_is_meant_for_this_process),
+		cmocka_unit_test(sd_listen_fds_finds_the_sockets_when_some_were_handed_over),
 	};
 
 	return cmocka_run_group_tests_name("sd", tests, NULL, NULL);

@@ -140,15 +140,18 @@ static void server_hears_who_connects_in_the_same_round(void **state)
 static void server_pauses_accepting_when_there_are_no_descriptors_left(void **state)
 {
 	struct story *story = story_new();
-	struct sockaddr_un address;
-	socklen_t len;
-	int listener = listen_anywhere(story, &address, &len);
+	struct sockaddr_un addresses[2]; // of two sockets, neither of which may keep the loop busy
+	socklen_t lens[2];
+	int listeners[2];
 	struct talker *talkers[10];
 	struct rlimit before, limit;
 
 	(void)state;
+	for (size_t i = 0; i < COUNT(listeners); i++) {
+		listeners[i] = listen_anywhere(story, &addresses[i], &lens[i]);
+	}
 	for (size_t i = 0; i < COUNT(talkers); i++) {
-		talkers[i] = connect_to(story, &address, len);
+		talkers[i] = connect_to(story, &addresses[i % 2], lens[i % 2]);
 	}
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	limit = (struct rlimit){(rlim_t)talkers[COUNT(talkers) - 1]->fd + 4, before.rlim_max};
@@ -174,7 +177,8 @@ static void server_pauses_accepting_when_there_are_no_descriptors_left(void **st
 	}
 	turn_until(story->base, server_sessions(story->server) == 0);
 	story_free(story);
-	close(listener);
+	close(listeners[0]);
+	close(listeners[1]);
 }
 
 int main(void)
