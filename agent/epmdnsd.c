@@ -47,6 +47,7 @@ struct options {
 	uint16_t ttl_s;
 	uint32_t peers_max;
 	uint32_t cache_entries; // of Avahi
+	const char *alone_text; // why, unless that was asked for
 	bool is_alone;          // backend none
 	bool allow_off_link;
 };
@@ -84,6 +85,12 @@ static const struct option long_options[] = {
 	{NULL, 0, NULL, 0},
 };
 
+// meson's option "backends" may have left out all that needs such a program.
+static bool has_discovery(void)
+{
+	return EPMDNS_DISCOVERY_PROGRAM[0] != '\0';
+}
+
 static void print_help(void)
 {
 	printf("Usage: epmdnsd [OPTION]...\n"
@@ -94,7 +101,8 @@ static void print_help(void)
 	       "                            $RUNTIME_DIRECTORY/socket, else /run/epmdns/socket as\n"
 	       "                            root, else $XDG_RUNTIME_DIR/epmdns/socket)\n"
 	       "  --socket-mode MODE        its mode, octal (default: 0666 in /run, else 0600)\n"
-	       "  --backend auto|avahi|none how to reach the network (default: auto)\n"
+	       "  --backend auto|avahi|none how to reach the network (default: auto);\n"
+	       "                            this epmdnsd has: %s\n"
 	       "  --interface NAME          use this interface only; may be repeated (default: "
 	       "all)\n"
 	       "  --ignore-interface PATTERN\n"
@@ -119,8 +127,9 @@ static void print_help(void)
 	       "                            (default: info)\n"
 	       "  --help                    print this and exit\n"
 	       "  --version                 print the version and exit\n",
-	       TTL_MIN_S, TTL_MAX_S, AGENT_TTL_MIN_S, AGENT_TTL_MAX_S, AGENT_PEERS_MAX,
-	       AGENT_PEERS_MAX, AGENT_CACHE_ENTRIES, EPMDNS_DISCOVERY_PROGRAM);
+	       EPMDNS_BACKENDS, TTL_MIN_S, TTL_MAX_S, AGENT_TTL_MIN_S, AGENT_TTL_MAX_S,
+	       AGENT_PEERS_MAX, AGENT_PEERS_MAX, AGENT_CACHE_ENTRIES,
+	       has_discovery() ? EPMDNS_DISCOVERY_PROGRAM : "none is built in");
 }
 
 __attribute__((format(printf, 1, 2))) static int usage(const char *format, ...)
@@ -135,16 +144,32 @@ __attribute__((format(printf, 1, 2))) static int usage(const char *format, ...)
 	return EXIT_USAGE;
 }
 
+// Is it one of the words in EPMDNS_BACKENDS?
+static bool is_built_in(const char *backend)
+{
+	char word[16];
+
+	snprintf(word, sizeof(word), ", %s,", backend);
+	return strstr(", " EPMDNS_BACKENDS ",", word) != NULL;
+}
+
 // Return: 0, or the exit status.
 static int parse_backend(struct options *options, const char *value)
 {
-	if (strcmp(value, "none") == 0) {
-		options->is_alone = true;
-	} else if (strcmp(value, "auto") == 0 || strcmp(value, "avahi") == 0) {
-		options->is_alone = false;
-	} else {
+	static const char *const names[] = {"auto", "avahi", "none"};
+	bool is_known = false;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		is_known |= strcmp(value, names[i]) == 0;
+	}
+	if (!is_known) {
 		return usage("--backend: \"%s\" is not one of auto, avahi, none", value);
 	}
+	if (strcmp(value, "auto") != 0 && !is_built_in(value)) {
+		return usage("--backend: %s is not built in, this epmdnsd has: %s", value,
+			     EPMDNS_BACKENDS);
+	}
+	options->is_alone = strcmp(value, "none") == 0;
 	return 0;
 }
 
@@ -257,7 +282,7 @@ static int parse_options(int argc, char **argv, struct options *options)
 			print_help();
 			return 0;
 		case OPTION_VERSION:
-			printf("epmdnsd %s\n", EPMDNS_VERSION);
+			printf("epmdnsd %s\nbackends: %s\n", EPMDNS_VERSION, EPMDNS_BACKENDS);
 			return 0;
 		default: // getopt_long() has said what was wrong
 			fputs("epmdnsd: see epmdnsd --help\n", stderr);
@@ -388,6 +413,21 @@ static void raise_limits(void)
 	}
 }
 
+// One that is named is used whatever is built in.
+static void choose_discovery(struct options *options)
+{
+	if (options->is_alone || options->discovery_program != NULL) {
+		return;
+	}
+	if (has_discovery()) {
+		options->discovery_program = EPMDNS_DISCOVERY_PROGRAM;
+		return;
+	}
+	options->is_alone = true;
+	options->alone_text = "no backend is built in";
+	log_info("No backend is built in: nodes of this machine find each other and no others.");
+}
+
 // From the moment that there is a socket, our end is one in good order: one who asks for it waits.
 static void hold_signals(int how)
 {
@@ -466,9 +506,7 @@ int main(int argc, char **argv)
 		sd_fini(&sd);
 		return status;
 	}
-	if (options.discovery_program == NULL) {
-		options.discovery_program = EPMDNS_DISCOVERY_PROGRAM;
-	}
+	choose_discovery(&options);
 	discovery_argv[n++] = join("epmdns-discovery", "");
 	if (options.log_level != NULL) {
 		discovery_argv[n++] = join("--log-level", "");
@@ -485,6 +523,7 @@ int main(int argc, char **argv)
 	config = (struct agent_config){
 		.sd = &sd,
 		.discovery_program = options.is_alone ? NULL : options.discovery_program,
+		.alone_text = options.alone_text,
 		.discovery_argv = discovery_argv,
 		.ttl_s = options.ttl_s,
 		.peers_max = options.peers_max,

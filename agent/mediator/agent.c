@@ -267,6 +267,9 @@ struct agent *agent_new(struct event_base *base, const struct agent_config *conf
 	setbacks_init(agent);
 	standing_init(agent);
 	agent->server = server_new(base, &server_limits, &server_ops, agent);
+	if (config->alone_text != NULL) {
+		snprintf(agent->lan.text, sizeof(agent->lan.text), "%s", config->alone_text);
+	}
 	if (config->discovery_program != NULL) {
 		agent->link = link_new(base, config->discovery_program, config->discovery_argv,
 				       &lan_link_ops, agent);

@@ -20,6 +20,7 @@ struct sd;
 struct agent_config {
 	const struct sd *sd;           // borrowed; NULL: there is no service manager
 	const char *discovery_program; // NULL: no discovery at all (backend none)
+	const char *alone_text;        // why, for people; NULL: that was asked for
 	char *const *discovery_argv;   // borrowed, NULL at the end
 	uint16_t ttl_s;                // 0: computed from the number of instances
 	uint32_t peers_max;            // 0: AGENT_PEERS_MAX, which is the most

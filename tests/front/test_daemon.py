@@ -3,6 +3,7 @@
 """epmdnsd as a process: where it serves, how it starts and ends."""
 
 import os
+import re
 import resource
 import signal
 import stat
@@ -58,8 +59,9 @@ def test_a_wrong_command_line_is_refused_with_exit_code_2(args, words):
 def test_help_and_version_are_printed():
     code, out, err = run("--help")
     assert (code, err) == (0, "") and out.startswith("Usage: epmdnsd")
+    assert "this epmdnsd has: " in out
     code, out, err = run("--version")
-    assert (code, err) == (0, "") and out.startswith("epmdnsd ")
+    assert (code, err) == (0, "") and re.fullmatch(r"epmdnsd [0-9.]+\nbackends: ([a-z]+, )*none\n", out)
 
 
 def test_without_any_place_to_serve_it_names_the_ways_to_give_one(place):

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from front import BUILD, WRAP, clean_environment
 
-PROGRAM = Path(os.environ.get("EPMDNS_DISCOVERY") or BUILD / "agent/epmdns-discovery")
+PROGRAM = Path(os.environ.get("EPMDNS_DISCOVERY", BUILD / "agent/epmdns-discovery"))
+if not PROGRAM.is_file():
+    pytest.skip("this build has no backend", allow_module_level=True)
 LINK_FD = 3
 VALGRIND = ["valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite"]
 
