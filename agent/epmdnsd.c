@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/sd.h"
 #include "base/xalloc.h"
+#include "edge/lifeline.h"
 #include "edge/listener.h"
 #include "edge/server.h"
 #include "edge/wire.h"
@@ -50,6 +51,7 @@ struct options {
 	const char *alone_text; // why, unless that was asked for
 	bool is_alone;          // backend none
 	bool allow_off_link;
+	bool exit_on_stdin_eof;
 };
 
 enum option_id {
@@ -62,6 +64,7 @@ enum option_id {
 	OPTION_MAX_PEERS,
 	OPTION_AVAHI_CACHE_ENTRIES,
 	OPTION_ALLOW_OFF_LINK,
+	OPTION_EXIT_ON_STDIN_EOF,
 	OPTION_DISCOVERY_PROGRAM,
 	OPTION_LOG_LEVEL,
 	OPTION_HELP,
@@ -78,6 +81,7 @@ static const struct option long_options[] = {
 	{"max-peers", required_argument, NULL, OPTION_MAX_PEERS},
 	{"avahi-cache-entries", required_argument, NULL, OPTION_AVAHI_CACHE_ENTRIES},
 	{"allow-off-link", no_argument, NULL, OPTION_ALLOW_OFF_LINK},
+	{"exit-on-stdin-eof", no_argument, NULL, OPTION_EXIT_ON_STDIN_EOF},
 	{"discovery-program", required_argument, NULL, OPTION_DISCOVERY_PROGRAM},
 	{"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
 	{"help", no_argument, NULL, OPTION_HELP},
@@ -122,6 +126,10 @@ static void print_help(void)
 	       "%d)\n"
 	       "  --allow-off-link          also hand out addresses that are on no link of this "
 	       "host\n"
+	       "  --exit-on-stdin-eof       end, as by SIGTERM, when standard input does: with "
+	       "whoever "
+	       "has\n"
+	       "                            started it and holds the other end\n"
 	       "  --discovery-program PATH  (default: %s)\n"
 	       "  --log-level error|warn|info|debug\n"
 	       "                            (default: info)\n"
@@ -270,6 +278,9 @@ static int parse_options(int argc, char **argv, struct options *options)
 			break;
 		case OPTION_ALLOW_OFF_LINK:
 			options->allow_off_link = true;
+			break;
+		case OPTION_EXIT_ON_STDIN_EOF:
+			options->exit_on_stdin_eof = true;
 			break;
 		case OPTION_DISCOVERY_PROGRAM:
 			options->discovery_program = optarg;
@@ -455,8 +466,17 @@ static void on_end(evutil_socket_t number, short what, void *user)
 	agent_stop(user);
 }
 
-static void serve(struct event_base *base, struct agent *agent, const struct sockets *sockets)
+static void on_stdin_end(void *user, const char *why)
 {
+	log_info("Ending with standard input. why=\"%s\"", why);
+	agent_stop(user);
+}
+
+static void serve(struct event_base *base, struct agent *agent, const struct sockets *sockets,
+		  bool exit_on_stdin_eof)
+{
+	struct lifeline *lifeline =
+		exit_on_stdin_eof ? lifeline_new(base, STDIN_FILENO, on_stdin_end, agent) : NULL;
 	struct event *term = evsignal_new(base, SIGTERM, on_end, agent);
 	struct event *interrupt = evsignal_new(base, SIGINT, on_end, agent);
 
@@ -471,6 +491,7 @@ static void serve(struct event_base *base, struct agent *agent, const struct soc
 	hold_signals(SIG_BLOCK); // the end has begun
 	event_free(term);
 	event_free(interrupt);
+	lifeline_free(lifeline);
 }
 
 int main(int argc, char **argv)
@@ -486,9 +507,15 @@ int main(int argc, char **argv)
 	enum log_level level = LOG_LEVEL_INFO;
 	unsigned n = 0;
 	int status = parse_options(argc, argv, &options);
+	const char *problem;
 
 	if (status >= 0) {
 		return status;
+	}
+	problem = options.exit_on_stdin_eof ? lifeline_problem(STDIN_FILENO) : NULL;
+	if (problem != NULL) {
+		return usage("--exit-on-stdin-eof: standard input has no end to wait for: %s",
+			     problem);
 	}
 	if (options.log_level != NULL && log_level_from_name(options.log_level, &level) != 0) {
 		return usage("--log-level: \"%s\" is not one of error, warn, info, debug",
@@ -537,7 +564,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	agent = agent_new(base, &config);
-	serve(base, agent, &sockets);
+	serve(base, agent, &sockets, options.exit_on_stdin_eof);
 	status = agent_must_restart(agent) ? EXIT_RESTART : EXIT_SUCCESS;
 	agent_free(agent);
 	event_base_free(base);
