@@ -5,7 +5,7 @@
 
 - epmdns(1) against `epmdns help`: commands, their arguments and options; status keys against report.c
 - epmdnsd(8) against `epmdnsd --help`: options and the values that are spelled out
-- epmdns-erlang(7) against epmdns_config.erl: configuration keys
+- epmdns-erlang(7) against epmdns_config.erl: configuration keys; and epmdns_agent.erl: options, in three places
 - README.md, its lines for releases, against the files of tests/releases
 - epmdns-protocol(7) against include/epmdns/protocol.h (numbers), limits.h and server.h (limits), and
   tests/lib/epmdns_wire.py (what is required, lengths, repeats: bound to the C and the Erlang codec by the vectors)
@@ -137,6 +137,13 @@ def check_erlang(root):
     keys = re.search(r"^keys\(\) -> \[([^]]*)\]", module, re.M).group(1).replace(" ", "").split(",")
     same("Erlang configuration", [row[0] for row in tables(page["CONFIGURATION"])[0][1:]], keys, "epmdns-erlang(7)",
          "epmdns_config.erl")  # fmt: skip
+    agent = (root / "erlang/src/epmdns_agent.erl").read_text()
+    options = re.search(r"^-type option\(\) :: ([^.]*)\.", agent, re.M).group(1).replace(" ", "").split("|")
+    told = "".join(re.search(r'"(there is no such option; there are .*?)"\}', agent, re.S).group(1).split('"'))
+    same("epmdns_agent: options", [row[0] for row in tables(page["AN AGENT UNDER THE VM"])[0][1:]], options,
+         "epmdns-erlang(7)", "epmdns_agent.erl")  # fmt: skip
+    same("epmdns_agent: options", re.findall(r"<tr><td>(\w+)</td>", agent), options, "its @doc", "its type")
+    same("epmdns_agent: options", re.split(r",\s*", told.split("there are ")[1]), options, "its error", "its type")
 
 
 def check_releases(root):

@@ -87,7 +87,7 @@ static size_t put_prefix(char *line, size_t cap, enum log_level level)
 		n = snprintf(line, cap, "%s%s: %s: ", levels[level].colour, state.program,
 			     levels[level].name);
 		break;
-	case SINK_PLAIN:
+	case SINK_PLAIN: // epmdns_agent.erl reads that
 		n = snprintf(line, cap, "%s: %s: ", state.program, levels[level].name);
 		break;
 	}

@@ -10,7 +10,7 @@
 -module(epmdns_session).
 -behaviour(gen_server).
 
--export([start/1, start_monitor/1, stop/1, call/4, request/5]).
+-export([start/1, start_monitor/1, start_monitor/2, stop/1, call/4, request/5]).
 -export([init/1, handle_continue/2, handle_call/3, handle_cast/2, handle_info/2, terminate/2]).
 -export_type([answer/0, result/0, manner/0, terms/0]).
 
@@ -68,13 +68,19 @@
 %% cannot.
 -spec start(atom()) -> {ok, pid()} | {error, term()}.
 start(Name) ->
-    started(fun() -> gen_server:start({local, Name}, ?MODULE, none, ?SPAWN) end).
+    started(fun() -> gen_server:start({local, Name}, ?MODULE, {none, default}, ?SPAWN) end).
 
 %% @doc Start a session for the calling process, which gives the VM's owner token to the agent. The
 %% monitor tells the caller why it ended.
 -spec start_monitor(Owner :: binary()) -> {ok, {pid(), reference()}} | {error, term()}.
 start_monitor(Owner) ->
-    started(fun() -> gen_server:start_monitor(?MODULE, Owner, ?SPAWN) end).
+    start_monitor(Owner, default).
+
+%% @doc The same with an agent at one of these sockets; `none' is nobody in particular.
+-spec start_monitor(Owner :: binary() | none, Paths :: [string()] | default) ->
+    {ok, {pid(), reference()}} | {error, term()}.
+start_monitor(Owner, Paths) ->
+    started(fun() -> gen_server:start_monitor(?MODULE, {Owner, Paths}, ?SPAWN) end).
 
 -spec started(fun(() -> Result)) -> Result | {error, term()}.
 started(Start) ->
@@ -117,17 +123,19 @@ request(Session, Tag, Op, Fields, TimeoutMs) ->
     gen_server:cast(Session, {self(), Tag, Op, epmdns_proto:pack(Fields), TimeoutMs}).
 
 %% @private
--spec init(binary() | none) -> {ok, #state{}, {continue, connect}}.
-init(Owner) ->
+-spec init({binary() | none, [string()] | default}) -> {ok, #state{}, {continue, term()}}.
+init({Owner, Paths}) ->
     %% Whoever asks first starts us, and the end of that application must not be ours
     %% (application_master.erl ends all processes with its group leader).
     true = group_leader(whereis(init), self()),
-    {ok, #state{owner = Owner}, {continue, connect}}.
+    {ok, #state{owner = Owner}, {continue, {connect, Paths}}}.
 
 %% @private
--spec handle_continue(connect, #state{}) -> next().
-handle_continue(connect, State) ->
-    case connect(epmdns_config:sockets(), no_socket) of
+-spec handle_continue({connect, [string()] | default}, #state{}) -> next().
+handle_continue({connect, default}, State) ->
+    handle_continue({connect, epmdns_config:sockets()}, State);
+handle_continue({connect, Paths}, State) ->
+    case connect(Paths, no_socket) of
         {ok, Socket} ->
             %% Requests follow at once; the agent answers hello first.
             submit(hello(State), State#state{socket = Socket});
