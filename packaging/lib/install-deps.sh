@@ -12,7 +12,7 @@ PACKAGES_BUILD="meson ninja-build pkg-config gcc libc6-dev
 # shellcheck disable=SC2034
 PACKAGES_LAB="python3 iproute2 dbus dbus-daemon avahi-daemon"
 # shellcheck disable=SC2034
-PACKAGES_TEST="python3-pytest python3-pytest-xdist avahi-utils nftables openssl faketime
+PACKAGES_TEST="python3-pytest python3-pytest-xdist avahi-utils nftables openssl faketime bash-completion
 	libcmocka-dev valgrind clang libclang-rt-dev clang-format
 	erlang-eunit erlang-tools erlang-dialyzer erlang-syntax-tools erlang-ssl rebar3"
 # To build the Debian packages; the rest is in packaging/debian/control.
