@@ -59,6 +59,12 @@ struct announcer {
 	struct errand errands[ERRANDS_MAX];
 };
 
+// An ifindex of -1 (AVAHI_IF_UNSPEC) is all of them.
+static bool overlap(int32_t a, int32_t b)
+{
+	return a == b || a < 0 || b < 0;
+}
+
 // When this may be said.
 static uint64_t ready_ms(const struct announcer *announcer, const struct errand *errand)
 {
@@ -68,7 +74,7 @@ static uint64_t ready_ms(const struct announcer *announcer, const struct errand 
 		uint64_t p_ms = p->group != NULL ? p->due_ms + FORGOTTEN_MS : p->due_ms;
 
 		if (errand->what == RECORDS_AGAIN && p->errand.what == RECORDS_AGAIN &&
-		    p->errand.ifindex == errand->ifindex && p_ms > at_ms) {
+		    overlap(p->errand.ifindex, errand->ifindex) && p_ms > at_ms) {
 			at_ms = p_ms;
 		}
 	}

@@ -25,6 +25,11 @@
 #define BURST 50
 #define PER_S 50
 #define RETRY_MS 30000 // after Avahi has refused an instance
+/*
+ * After an SRV record was changed, others hear of it within 0.4 s, and keep the old one for 1 s
+ * more (RFC 6762 §10.2). Now they have the new one only.
+ */
+#define RENAMED_MS 1600
 
 struct publisher {
 	struct front *front;
@@ -38,13 +43,26 @@ struct publisher {
 	bool has_announced_type;
 	bool is_host_known;
 	char host[RDATA_TEXT_MAX];
+	uint64_t tell_ms; // when others are to be told that it is another; 0: they need not
 	const char *problem;
 };
+
+static int64_t wait_for_work_ms(const struct publisher *publisher, uint64_t now_ms)
+{
+	int64_t work_ms = publications_wait_ms(&publisher->all, now_ms);
+	int64_t tell_ms = (int64_t)(publisher->tell_ms - now_ms);
+
+	if (publisher->tell_ms == 0) {
+		return work_ms;
+	}
+	tell_ms = tell_ms > 0 ? tell_ms : 0;
+	return work_ms < 0 || tell_ms < work_ms ? tell_ms : work_ms;
+}
 
 static void schedule(struct publisher *publisher)
 {
 	uint64_t now_ms = clock_now_ms();
-	int64_t wait_ms = publications_wait_ms(&publisher->all, now_ms);
+	int64_t wait_ms = wait_for_work_ms(publisher, now_ms);
 	int32_t on[LINK_INTERFACES_MAX];
 	struct timeval wait;
 
@@ -159,6 +177,9 @@ static void change(struct publisher *publisher, struct publication *one)
 {
 	int error = records_change(one->handle, one, publisher->host, publisher->interfaces);
 
+	if (publisher->tell_ms != 0) {
+		publisher->tell_ms = clock_now_ms() + RENAMED_MS;
+	}
 	if (!session_check(publisher->session, error)) {
 		return;
 	}
@@ -211,12 +232,29 @@ static void learn_host(struct publisher *publisher)
 	}
 	publisher->is_host_known = true;
 	if (strcmp(host, publisher->host) != 0) {
+		publisher->tell_ms = publisher->host[0] != '\0' ? clock_now_ms() + RENAMED_MS : 0;
 		snprintf(publisher->host, sizeof(publisher->host), "%s", host);
 		announcer_clear(publisher->announcer);
 		publications_touch(&publisher->all, PUBLICATION_CHANGE);
 	}
 	announcer_set_host(publisher->announcer, publisher->host);
 	publisher->handler.on_state(publisher->handler.owner);
+}
+
+/*
+ * The name was another host's, too, as in copies of one image that meet: who asked for ours then
+ * may have got an address of that host's. That our SRV records are others now is no news to Avahi
+ * there.
+ */
+static void tell_of_name(struct publisher *publisher)
+{
+	int32_t on[LINK_INTERFACES_MAX];
+	size_t n = interfaces_publish_on(publisher->interfaces, on);
+
+	publisher->tell_ms = 0;
+	for (size_t i = 0; i < n; i++) {
+		announcer_announce(publisher->announcer, on[i], RECORDS_AGAIN);
+	}
 }
 
 static void on_pump(evutil_socket_t fd, short what, void *arg)
@@ -232,6 +270,8 @@ static void on_pump(evutil_socket_t fd, short what, void *arg)
 			learn_host(publisher);
 		} else if (one != NULL) {
 			work(publisher, one);
+		} else if (publisher->tell_ms != 0 && publisher->tell_ms <= clock_now_ms()) {
+			tell_of_name(publisher);
 		}
 	}
 	schedule(publisher);

@@ -18,8 +18,8 @@ struct session;
 
 #define RECORDS_IN_GROUP 32 // Avahi's entries-per-entry-group-max
 /*
- * A subtype under which a host lists its instances for some seconds when its link or its address
- * has come back or changed: who has them in its cache would hear nothing new otherwise.
+ * A subtype under which a host lists its instances for some seconds when its link, its address or
+ * its name has come back or changed: who has them in its cache would hear nothing new otherwise.
  */
 #define RECORDS_AGAIN_TYPE "_again._sub." SERVICE_TYPE
 

@@ -18,6 +18,7 @@ PAGE = TREE / "packaging/man/epmdns-fleet.7.scd"
 HOST_NAME = "raspberrypi"
 SERIAL = "/proc/device-tree/serial-number"
 FOUND_WITHIN = 5.0  # seconds from the link; mostly it is one or two
+TOLD_APART_WITHIN = 12.0  # mostly 5, of which Avahi has 2 or 3
 
 
 @pytest.fixture
@@ -32,6 +33,16 @@ def boot(host):
     host.start_bus()
     host.start_avahi(wait=False)
     host.start_agent(wait=False)
+
+
+def without_network(host):
+    host.link(False)
+    host.ip("addr flush dev eth0")
+
+
+def with_network(host):
+    host.link(True)
+    host.ip(f"addr add {host.address}/24 broadcast + dev eth0")  # as of DHCP
 
 
 def bare_host(lab, name, link=True):
@@ -125,8 +136,7 @@ def test_a_machine_without_any_interface_at_boot_is_found_once_there_is_one(plac
 
 def test_a_machine_whose_cable_and_address_come_late_is_found_once_they_are_there(place):
     late, other = bare_host(place, "late"), bare_host(place, "other")
-    late.link(False)
-    late.ip("addr flush dev eth0")
+    without_network(late)
     for host in (late, other):
         boot(host)
     for port, host in enumerate((late, other), 4001):
@@ -134,11 +144,34 @@ def test_a_machine_whose_cable_and_address_come_late_is_found_once_they_are_ther
         program(host, f"app@{host.name}.cable", port)
         host.wait_for_nodes(f"app@{host.name}.cable")
     plugged = time.monotonic()
-    late.link(True)
-    late.ip(f"addr add {late.address}/24 broadcast + dev eth0")  # as of DHCP
+    with_network(late)
     wait_until_found(late, "app@other.cable", plugged)
     wait_until_found(other, "app@late.cable", plugged)
     assert other.lookup("app@late.cable") == [(late.address, 4001, "inet")]
+
+
+def test_clones_that_get_the_network_at_the_same_moment_are_told_apart(place):
+    """Each has one and the same host name by then, so that each is first taken for another, until Avahi renames them."""
+    hosts = [bare_host(place, name) for name in ("one", "two", "three")]
+    for host in hosts:
+        host.run(["hostname", HOST_NAME])
+        without_network(host)
+        boot(host)
+    for port, host in enumerate(hosts, 4001):
+        host.wait_for_agent(host.agents[-1])
+        program(host, f"app@{host.name}.met", port)
+        host.wait_for_nodes(f"app@{host.name}.met")
+    for host in hosts:
+        with_network(host)
+    right = {f"app@{host.name}.met": [host.address] for host in hosts}
+
+    def all_are_right():
+        seen = [{node["node"]: node["addresses"] for node in host.json("list")} for host in hosts]
+        return seen == [{**right, f"app@{host.name}.met": ["127.0.0.1"]} for host in hosts]
+
+    wait_until(all_are_right, TOLD_APART_WITHIN, lambda: f"{right}; there is {[h.json('list') for h in hosts]}", 0.2)
+    names = {host.status()["backend_text"] for host in hosts}
+    assert names == {f"{HOST_NAME}.local", f"{HOST_NAME}-2.local", f"{HOST_NAME}-3.local"}
 
 
 def test_a_clock_that_goes_from_1970_to_now_loses_no_node(place):
