@@ -18,6 +18,11 @@ PACKAGES_TEST="python3-pytest python3-pytest-xdist avahi-utils nftables openssl 
 # To build the Debian packages; the rest is in packaging/debian/control.
 # shellcheck disable=SC2034
 PACKAGES_DEB="build-essential debhelper git lintian"
+# For tests/packages.sh; and what it has in each of its roots.
+# shellcheck disable=SC2034
+PACKAGES_MACHINES="debootstrap git iproute2 python3-pytest python3-pytest-xdist"
+# shellcheck disable=SC2034
+PACKAGES_SYSTEM="systemd systemd-sysv dbus iproute2 procps bash-completion"
 # For tests/otp-matrix.sh; and what it has in each of its roots.
 # shellcheck disable=SC2034
 PACKAGES_OTP="debootstrap elixir git"

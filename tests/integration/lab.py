@@ -105,28 +105,15 @@ BUS_SOCKET = "/run/dbus/system_bus_socket"
 AVAHI_CONFIG = "/etc/avahi/avahi-daemon.conf"
 
 
-class Host(AgentHost):
-    """A simulated host. Made by Lab.host()."""
+class Wired(AgentHost):
+    """A host within a lab, which can be plugged into its networks."""
 
-    def __init__(self, lab, name, number, link=True, otp_root=None):
-        if otp_root:
-            self.product = Product(otp_root)
-        otp = self.product.otp
+    def __init__(self, lab, name, number, setup, **options):
         self.lab = lab
         self.number = number
         self.port = f"to-{name}"  # the bridge's end of eth0
-        self.address = f"10.77.0.{number}" if link else "127.0.0.1"
-        self.bus = None
-        self.avahi = None
-        self.clock = None  # the file that says how far this host's clock is ahead of the machine's
-        self.clock_ahead = 0
-        etc = lab.directory / "etc"
-        hosts = "hosts-nowhere" if otp.resolves_first else "hosts"
-        setup = f"{HOST_SETUP}{otp.setup()}cd /run/home"
-        super().__init__(name, lab.directory, setup, inside=lab.outer, args=(name, etc, hosts, otp.root or ""))
-        if link:
-            self.plug_in()
-            self.ip("route add default dev eth0", f"route add unreachable {NOWHERE[0]}")
+        self.address = f"10.77.0.{number}"
+        super().__init__(name, lab.directory, setup, inside=lab.outer, **options)
 
     def plug_in(self, interface="eth0", lan="lan", net=77, addresses=None):
         """A cable from an interface of ours to a bridge of the lab. Return: the bridge's end.
@@ -163,6 +150,28 @@ class Host(AgentHost):
         """Plug a network cable (of eth0, if no port of plug_in() is given) in or out, at the switch's end:
         this host sees the carrier go."""
         self.lab.ip(f"link set dev {port or self.port} {'up' if up else 'down'}")
+
+
+class Host(Wired):
+    """A simulated host. Made by Lab.host()."""
+
+    def __init__(self, lab, name, number, link=True, otp_root=None):
+        if otp_root:
+            self.product = Product(otp_root)
+        otp = self.product.otp
+        self.bus = None
+        self.avahi = None
+        self.clock = None  # the file that says how far this host's clock is ahead of the machine's
+        self.clock_ahead = 0
+        etc = lab.directory / "etc"
+        hosts = "hosts-nowhere" if otp.resolves_first else "hosts"
+        setup = f"{HOST_SETUP}{otp.setup()}cd /run/home"
+        super().__init__(lab, name, number, setup, args=(name, etc, hosts, otp.root or ""))
+        if link:
+            self.plug_in()
+            self.ip("route add default dev eth0", f"route add unreachable {NOWHERE[0]}")
+        else:
+            self.address = "127.0.0.1"
 
     def expect_node(self, name):
         """A node of this name will be looked for, so that an old Erlang wants its host part to resolve (see
@@ -278,8 +287,10 @@ class Host(AgentHost):
 class Lab:
     """A private bridge and the hosts on it; a context manager. Raises LabUnavailable on entry."""
 
-    def __init__(self, keep_logs=False):
+    def __init__(self, keep_logs=False, privileged=False):
+        """privileged: hosts have all users of this machine, which takes root, in place of root alone."""
         self.keep_logs = keep_logs
+        self.privileged = privileged
         self.members = []
         self.is_dropping = False
 
@@ -299,8 +310,11 @@ class Lab:
         return self
 
     def _open(self):
+        if self.privileged and os.geteuid() != 0:
+            raise LabUnavailable("not root")
         try:
-            return Namespace("lab", self.directory, LAB_SETUP, new_user=True)
+            if not self.privileged:
+                return Namespace("lab", self.directory, LAB_SETUP, new_user=True)
         except LabUnavailable as reason:
             if os.geteuid() != 0:
                 raise LabUnavailable(f"not root, and no user namespaces without that here: {reason}")

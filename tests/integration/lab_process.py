@@ -174,9 +174,12 @@ class Namespace:
     # Process 1 reaps what is reparented to it, for who ignores SIGCHLD has no zombies (no trap of dash can do
     # that), and ends with our socket.
     INIT = "{setup}\necho up >&0\nexec env --ignore-signal=CHLD cat >/dev/null"
+    KINDS = ("net", "mount", "uts", "ipc", "pid")
 
-    def __init__(self, name, directory, setup, inside=None, new_user=False, args=()):
+    def __init__(self, name, directory, setup, inside=None, new_user=False, args=(), under=()):
         """Run the shell text setup with args as process 1 of new namespaces, within another or in ours.
+
+        under: a command to run the making of the namespaces under.
 
         Raise LabUnavailable with the first line that setup wrote if it fails.
         """
@@ -186,7 +189,7 @@ class Namespace:
         self.processes = []
         log = self.directory / f"{name}.setup.log"
         argv = list(inside.enter()) if inside else []
-        argv += [tool("unshare"), "--net", "--mount", "--uts", "--ipc", "--pid", "--fork"]
+        argv += [*under, tool("unshare"), "--fork", *(f"--{kind}" for kind in self.KINDS)]
         argv += ["--user", "--map-root-user"] if new_user else []
         argv += ["--", "/bin/sh", "-euc", self.INIT.format(setup=setup), name, *map(str, args)]
         with open(log, "wb") as out:
@@ -245,7 +248,9 @@ class Namespace:
             out, err = popen.communicate(timeout=timeout)
         except BaseException:
             process.signal(signal.SIGKILL)
-            popen.communicate()
+            popen.wait()  # and not for what it has started, which may have its pipes still
+            popen.stdout.close()
+            popen.stderr.close()
             raise
         finally:
             sock.close()
