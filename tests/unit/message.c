@@ -260,7 +260,7 @@ const char *message_missing(uint8_t op, uint64_t present)
 
 void message_random(struct ep_msg *msg, uint64_t *random, const uint8_t pool[MESSAGE_POOL])
 {
-	size_t op = next(random) % (sizeof(ops) / sizeof(ops[0]));
+	size_t op = (size_t)(next(random) % (sizeof(ops) / sizeof(ops[0])));
 	uint64_t density = next(random) % 4;
 
 	memset(msg, 0, sizeof(*msg));

@@ -54,7 +54,9 @@ static void xalloc_ends_the_process_when_there_is_no_memory(void **state)
 
 		assert_true(child >= 0);
 		if (child == 0) {
-			volatile size_t too_much = SIZE_MAX / 2; // the compiler knows better, too
+			// PTRDIFF_MAX may be had where pointers have 32 bits. Volatile, for the
+			// compiler knows better, too.
+			volatile size_t too_much = SIZE_MAX / 2 + 1;
 
 			dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
 			free(call == CALL_CALLOC     ? xcalloc(1, too_much)

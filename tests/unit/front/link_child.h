@@ -3,7 +3,8 @@
 
 /*
  * Discovery processes for tests of the front: this very program, started again as
- * `PROGRAM --child HOW`, with its end of the link at LINK_FD.
+ * `PROGRAM --child HOW`, with its end of the link at LINK_FD. Where that is of another
+ * architecture, Meson has it run by an emulator, and so are its children.
  */
 #pragma once
 
@@ -18,6 +19,30 @@
 #include <unistd.h>
 
 #include "edge/wire.h"
+
+enum { CHILD_ARGV = 5 };
+
+// The command for this program, started again with two arguments. To be freed by child_argv_free().
+static inline void child_argv(char *argv[CHILD_ARGV], const char *program, const char *option,
+			      const char *value)
+{
+	const char *emulator = getenv("MESON_EXE_WRAPPER");
+
+	if (emulator != NULL) {
+		*argv++ = strdup(emulator);
+	}
+	*argv++ = strdup(program);
+	*argv++ = strdup(option);
+	*argv++ = strdup(value);
+	*argv = NULL;
+}
+
+static inline void child_argv_free(char *argv[CHILD_ARGV])
+{
+	for (; *argv != NULL; argv++) {
+		free(*argv);
+	}
+}
 
 static inline void child_send(const struct link_msg *msg)
 {

@@ -12,12 +12,12 @@
 #include "test.h"
 #include "turn.h"
 
-static char *program;
+static const char *program;
 
 struct story {
 	struct event_base *base;
 	struct link *link;
-	char *argv[4];
+	char *argv[CHILD_ARGV];
 	unsigned n_silent, n_heard, n_checked;
 	unsigned n_started, n_lost, n_mismatch, n_stopped, n_messages;
 	unsigned to_send, sent; // LINK_ASK
@@ -100,6 +100,7 @@ static inline bool next(void *user, struct link_msg *msg)
 	return true;
 }
 
+// path: NULL for this program
 static inline struct story *story_new_of(const char *path, const char *how)
 {
 	static const struct link_ops ops = {
@@ -116,17 +117,16 @@ static inline struct story *story_new_of(const char *path, const char *how)
 	struct story *story = calloc(1, sizeof(*story));
 
 	story->base = event_base_new();
-	story->argv[0] = program;
-	story->argv[1] = strdup("--child");
-	story->argv[2] = strdup(how);
-	story->link = link_new(story->base, path, story->argv, &ops, story);
+	child_argv(story->argv, program, "--child", how);
+	story->link = link_new(story->base, path != NULL ? path : story->argv[0], story->argv, &ops,
+			       story);
 	assert_int_equal(story->n_started, 0); // not before the loop runs
 	return story;
 }
 
 static inline struct story *story_new(const char *how)
 {
-	return story_new_of(program, how);
+	return story_new_of(NULL, how);
 }
 
 // Never to process 0, which would be all that runs beside this test.
@@ -145,7 +145,6 @@ static inline void story_free(struct story *story)
 		assert_int_equal(waitpid(pid, NULL, WNOHANG), -1); // no zombie is left
 	}
 	event_base_free(story->base);
-	free(story->argv[1]);
-	free(story->argv[2]);
+	child_argv_free(story->argv);
 	free(story);
 }

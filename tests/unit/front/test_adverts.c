@@ -15,7 +15,7 @@
 
 #define LINE_MAX_LEN 160
 
-static char *program;
+static const char *program;
 
 struct recorded {
 	uint32_t op;
@@ -26,7 +26,7 @@ struct recorded {
 
 struct scene {
 	struct story *story;
-	char *argv[4];
+	char *argv[CHILD_ARGV];
 	int records; // lines of LINE_MAX_LEN, in memory; a child waits for nobody to read them
 	off_t n_taken;
 };
@@ -64,10 +64,9 @@ static struct scene *scene_new(void)
 	scene->records = memfd_create("records", MFD_CLOEXEC);
 	assert_true(scene->records >= 0);
 	snprintf(name, sizeof(name), "/proc/%d/fd/%d", (int)getpid(), scene->records);
-	scene->argv[0] = program;
-	scene->argv[1] = strdup("--record");
-	scene->argv[2] = strdup(name);
-	config = (struct agent_config){.discovery_program = program, .discovery_argv = scene->argv};
+	child_argv(scene->argv, program, "--record", name);
+	config = (struct agent_config){.discovery_program = scene->argv[0],
+				       .discovery_argv = scene->argv};
 	scene->story = story_new_with(&config);
 	return scene;
 }
@@ -76,8 +75,7 @@ static void scene_free(struct scene *scene)
 {
 	story_free(scene->story);
 	close(scene->records);
-	free(scene->argv[1]);
-	free(scene->argv[2]);
+	child_argv_free(scene->argv);
 	free(scene);
 }
 
