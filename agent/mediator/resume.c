@@ -77,10 +77,15 @@ static void on_clock_set(evutil_socket_t fd, short what, void *user)
 	uint64_t n;
 
 	(void)what;
-	if (read(fd, &n, sizeof(n)) < 0 && errno == EAGAIN) {
+	if (read(fd, &n, sizeof(n)) > 0) {
+		// The year 2038, and a time_t of 32 bits: it would run out again at once.
+		event_del(agent->resume.clock_set);
+		log_debug("The end of a sleep is noticed late: the clock is beyond 2038.");
+	} else if (errno == EAGAIN) {
 		return;
+	} else {
+		watch_clock(fd);
 	}
-	watch_clock(fd);
 	look(agent);
 	resume_schedule(agent);
 }

@@ -4,9 +4,11 @@
 // What the agent does about the network after a sleep, and what it says of those who went down.
 
 #include <errno.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "agent_story.h"
@@ -16,6 +18,24 @@
 #include "model/wakes.h"
 
 extern const struct link_ops lan_link_ops; // mediator/internal.h
+
+static bool is_beyond_2038;
+static unsigned times_armed;
+
+// The agent's timer of the wall clock, which runs out at once where the clock is beyond what time_t
+// has room for.
+int timerfd_settime(int fd, int flags, const struct itimerspec *when, struct itimerspec *old)
+{
+	(void)flags, (void)when, (void)old;
+	times_armed++;
+	return is_beyond_2038 ? eventfd_write(fd, 1) : 0;
+}
+
+int timerfd_create(clockid_t clock, int flags)
+{
+	(void)clock, (void)flags;
+	return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+}
 
 // Nobody out there answers, and nothing is sent there.
 int connect(int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
@@ -132,6 +152,22 @@ static void agent_sleeps_on_when_there_is_nobody_to_verify(void **state)
 	story_free(story);
 }
 
+static void agent_watches_no_clock_that_is_beyond_2038(void **state)
+{
+	struct story *story;
+
+	(void)state;
+	times_armed = 0;
+	is_beyond_2038 = true;
+	story = story_new();
+	for (unsigned i = 0; i < 20; i++) {
+		turn(story->base, 1);
+	}
+	is_beyond_2038 = false;
+	assert_int_equal(times_armed, 1);
+	story_free(story);
+}
+
 // What a client is told of the clock.
 static void expect_clock(struct story *story, const char *text)
 {
@@ -230,6 +266,7 @@ int main(void)
 		cmocka_unit_test(agent_verifies_all_nodes_after_a_sleep_of_the_machine),
 		cmocka_unit_test(agent_verifies_all_nodes_after_it_was_stopped),
 		cmocka_unit_test(agent_sleeps_on_when_there_is_nobody_to_verify),
+		cmocka_unit_test(agent_watches_no_clock_that_is_beyond_2038),
 		cmocka_unit_test(agent_says_that_the_clock_was_set_back_until_it_has_caught_up),
 		cmocka_unit_test(agent_says_nothing_of_the_clock_once_avahi_is_another_one),
 		cmocka_unit_test(agent_counts_why_nodes_went_down),
