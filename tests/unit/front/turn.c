@@ -10,10 +10,21 @@
 
 static uint64_t ahead_ms, asleep_ms, behind_ms;
 
+// Where a long has 32 bits, time_t may have 64, and the system call for those has another number.
+static int read_clock(clockid_t id, struct timespec *now)
+{
+#ifdef SYS_clock_gettime64
+	if (sizeof(now->tv_sec) > sizeof(long)) {
+		return (int)syscall(SYS_clock_gettime64, id, now);
+	}
+#endif
+	return (int)syscall(SYS_clock_gettime, id, now);
+}
+
 // Stands in for that of the C library.
 int clock_gettime(clockid_t id, struct timespec *now)
 {
-	int result = (int)syscall(SYS_clock_gettime, id, now);
+	int result = read_clock(id, now);
 
 	if (id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_COARSE || id == CLOCK_BOOTTIME ||
 	    id == CLOCK_REALTIME) {
@@ -52,7 +63,7 @@ uint64_t real_now_ms(void)
 {
 	struct timespec now;
 
-	syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
+	read_clock(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
