@@ -2,13 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: 2026 The epmdns authors
 #
-# Build the Debian packages of this tree: build-deb.sh [--suite SUITE] [--twice] [--output DIRECTORY]
+# Build the Debian packages of this tree:
+#     build-deb.sh [--suite SUITE] [--arch ARCHITECTURE] [--twice] [--output DIRECTORY]
 #
 # On this machine, which needs root or sudo without a password if something has to be installed; with --suite in a
 # clean root directory of that suite of Debian (roots.sh), which needs it in any case. What the tree contains but git
 # ignores is left out. The packages are checked by lintian, and replace those in DIRECTORY (default: build-deb, and the
 # suite below it if one is given). With --twice they are built again elsewhere, with another umask, time zone, locale and
 # home, and have to be the same to the last bit.
+#
+# With --arch, arm64 or armhf for instance, the package of the agent is built for that, by a cross compiler and without
+# running tests (tests/cross.sh does), in a clean root of SUITE, by default the machine's; it stands beside those of
+# other architectures. erlang-epmdns is for all of them.
 
 set -u
 tree=$(cd "$(dirname "$0")/.." && pwd) || exit 1
@@ -19,18 +24,23 @@ tree=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 
 usage()
 {
-	complain "$*; usage: build-deb.sh [--suite SUITE] [--twice] [--output DIRECTORY]"
+	complain "$*; usage: build-deb.sh [--suite SUITE] [--arch ARCHITECTURE] [--twice] [--output DIRECTORY]"
 	exit 2
 }
 
 suite=
+arch=
 twice=
 output=
 while [ $# -gt 0 ]; do
 	case $1 in
-	--suite | --output)
+	--suite | --arch | --output)
 		[ $# -ge 2 ] || usage "$1 wants a value"
-		[ "$1" = --suite ] && suite=$2 || output=$2
+		case $1 in
+		--suite) suite=$2 ;;
+		--arch) arch=$2 ;;
+		--output) output=$2 ;;
+		esac
 		shift
 		;;
 	--twice) twice=--twice ;;
@@ -38,6 +48,12 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
+own_arch=$(dpkg --print-architecture) || exit 1
+if [ "$arch" = "$own_arch" ]; then
+	arch=
+elif [ -n "$arch" ] && [ -z "$suite" ] && ! dpkg --print-foreign-architectures | grep -qx "$arch"; then
+	suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
+fi
 output=${output:-$tree/build-deb${suite:+/$suite}}
 mkdir -p "$output" && output=$(cd "$output" && pwd) || exit 1
 
@@ -54,20 +70,35 @@ copy_tree()
 	if git -C "$tree" rev-parse >/dev/null 2>&1; then
 		git -C "$tree" ls-files -z --cached --others --exclude-standard
 	else
-		(cd "$tree" && find . -name 'build*' -prune -o -type f -print0)
+		(cd "$tree" && find . -type d -name 'build*' -prune -o -type f -print0)
 	fi | (cd "$tree" && tar --create --null --files-from - --ignore-failed-read) | tar --extract --directory "$1"
+}
+
+# replace FILE...: the packages of an architecture, and what belongs to them, are now these.
+replace()
+{
+	rm -f "$output"/*epmdns*_"${arch:-$own_arch}".*
+	[ -n "$arch" ] || rm -f "$output"/*epmdns*_all.*
+	mv -f -- "$@" "$output/"
 }
 
 if [ -n "$suite" ]; then
 	install_packages debootstrap || exit 1
+	root=$suite-build
+	if [ -n "$arch" ]; then
+		case $arch in *[!a-z0-9-]* | -*) usage "\"$arch\" is no architecture" ;; esac
+		root=$suite-cross-$arch
+		PACKAGES_DEB=$(packages_cross "$arch")
+	fi
 	# shellcheck disable=SC2086  # a list of words
-	make_root "$suite-build" "$suite" $PACKAGES_DEB ||
-		complain "there is no root with $suite: $(grep -m 1 '^E:' "$ROOTS/$suite-build.log" 2>/dev/null)" || exit 1
+	make_root "$root" "$suite" $PACKAGES_DEB ||
+		complain "there is no root with $suite${arch:+ for $arch}: $(grep -m 1 '^E:' "$ROOTS/$root.log" 2>/dev/null)" ||
+		exit 1
 	copy_tree "$work/tree" && mkdir "$work/output" || exit 1
-	in_root "$suite-build" "$work" tree/packaging/build-deb.sh $twice --output output || exit 1
+	# shellcheck disable=SC2086  # a word or none
+	in_root "$root" "$work" tree/packaging/build-deb.sh $twice ${arch:+--arch "$arch"} --output output || exit 1
 	as_root chown -R "$(id -u):$(id -g)" "$work"
-	rm -f "$output"/*epmdns*_*
-	mv -f "$work/output"/* "$output/"
+	replace "$work/output"/*
 	exit
 fi
 
@@ -83,7 +114,8 @@ prepare()
 # build DIRECTORY: the packages, which are then beside it.
 build()
 (
-	cd "$1" && dpkg-buildpackage --no-sign --build=binary >"$1.log" 2>&1 </dev/null && return
+	# shellcheck disable=SC2086  # a list of words
+	cd "$1" && dpkg-buildpackage --no-sign $how >"$1.log" 2>&1 </dev/null && return
 	tail -n 40 "$1.log" >&2
 	complain "the build failed"
 )
@@ -91,7 +123,10 @@ build()
 # shellcheck disable=SC2086  # a list of words
 install_packages $PACKAGES_DEB || exit 1
 prepare "$work/first/epmdns" || exit 1
-if ! (cd "$work/first/epmdns" && dpkg-checkbuilddeps 2>/dev/null); then
+how=--build=binary
+if [ -n "$arch" ]; then
+	how="--build=any --host-arch $arch --build-profiles=cross,nocheck"
+elif ! (cd "$work/first/epmdns" && dpkg-checkbuilddeps 2>/dev/null); then
 	missing=$(cd "$work/first/epmdns" && dpkg-checkbuilddeps 2>&1 | sed 's/.*: //; s/([^)]*)//g')
 	# shellcheck disable=SC2086  # a list of words
 	install_packages $missing || exit 1
@@ -115,6 +150,5 @@ if [ -n "$twice" ]; then
 	done
 	echo "Built twice, and the same."
 fi
-rm -f "$output"/*epmdns*_*
-mv -f "$work/first/"*.deb "$work/first/"*.changes "$work/first/"*.buildinfo "$output/" || exit 1
-(cd "$output" && ls -l -- *.deb)
+replace "$work/first/"*.deb "$work/first/"*.changes "$work/first/"*.buildinfo || exit 1
+(cd "$output" && ls -l -- *"${arch:+_$arch}".deb)

@@ -30,6 +30,13 @@ PACKAGES_OTP="debootstrap elixir git"
 PACKAGES_OTP_ROOT="erlang-base erlang-dev erlang-eunit erlang-crypto erlang-ssl erlang-tools
 	erlang-syntax-tools elixir"
 
+# packages_cross ARCHITECTURE: what is in a root that builds for another: the Debian package, and tests that qemu runs.
+packages_cross()
+{
+	echo "$PACKAGES_DEB crossbuild-essential-$1 meson ninja-build scdoc qemu-user-static" \
+		"pkg-config:$1 uthash-dev:$1 libevent-dev:$1 libavahi-client-dev:$1 libjansson-dev:$1 libcmocka-dev:$1"
+}
+
 : "${tree:?is set by the script that sources this one}"
 
 POLICY=/usr/sbin/policy-rc.d

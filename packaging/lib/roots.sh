@@ -32,9 +32,25 @@ in_root()
 		sh "$ROOTS/$in_root_name" "$in_root_directory" "$@"
 }
 
-# make_root NAME SUITE PACKAGE...: $ROOTS/NAME, with these packages and what they need. Return: 0 it is there, 1 it
-# cannot be made, 2 it cannot be fetched; $ROOTS/NAME.log then says why. What is made has another name until it is
-# complete, and says what is in it: one that lacks what is wanted now is made anew.
+# fill_root NAME PACKAGE[:ARCHITECTURE]...: install these.
+fill_root()
+{
+	fill_root_name=$1
+	shift
+	# shellcheck disable=SC2016  # expanded by the inner shell
+	in_root "$fill_root_name" "$ROOTS" sh -c '
+		for package in "$@"; do
+			case $package in
+			*:*) dpkg --add-architecture "${package#*:}" || exit 1 ;;
+			esac
+		done
+		apt-get update -q && apt-get install -q -y --no-install-recommends "$@" && apt-get clean' sh "$@"
+}
+
+# make_root NAME SUITE PACKAGE...: $ROOTS/NAME, with these packages and what they need; PACKAGE:ARCHITECTURE is of one
+# that is not the machine's. Return: 0 it is there, 1 it cannot be made, 2 it cannot be fetched; $ROOTS/NAME.log then
+# says why. What is made has another name until it is complete, and says what is in it: one that lacks what is wanted
+# now is made anew.
 make_root()
 (
 	root=$ROOTS/$1
@@ -51,13 +67,14 @@ make_root()
 	if [ ! -e "/usr/share/debootstrap/scripts/$debian" ]; then
 		script=sid
 	fi
-	as_root rm -rf "$root" "$root.new" || exit 1
+	as_root rm -rf --one-file-system "$root" "$root.new" || exit 1
 	# Only apt knows what packages of all kinds need: debootstrap --include fails with some. What a power cut would
 	# spoil is made anew, too.
-	if ! as_root debootstrap --variant=minbase "$debian" "$root.new" "$(mirror)" $script >"$root.log" 2>&1 </dev/null ||
+	# Its mounts, too, are to be gone with it, however it ends.
+	if ! as_root unshare --mount debootstrap --variant=minbase "$debian" "$root.new" "$(mirror)" $script \
+		>"$root.log" 2>&1 </dev/null ||
 		! echo force-unsafe-io | as_root tee "$root.new/etc/dpkg/dpkg.cfg.d/roots" >/dev/null ||
-		! in_root "${root##*/}.new" "$ROOTS" apt-get install -q -y --no-install-recommends "$@" \
-			>>"$root.log" 2>&1 </dev/null; then
+		! fill_root "${root##*/}.new" "$@" >>"$root.log" 2>&1 </dev/null; then
 		grep -q "^E: \(Failed getting release file\|Couldn't download\|Failed to fetch\)" "$root.log" && exit 2
 		tail -n 20 "$root.log"
 		exit 1
