@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import epmdns_wire as wire
+from processes import memory_kb
 
 TREE = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("EPMDNS_BUILD_DIR") or TREE / "build")
@@ -362,8 +363,8 @@ class Daemon:
     def memory_kb(self):
         """What it has of its own; 0 under a sanitizer, which keeps what is freed (and maps terabytes)."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
-        mapped, own = (int(status.split(key)[1].split()[0]) for key in ("VmSize:", "RssAnon:"))
-        return own if mapped < 1 << 30 else 0
+        mapped = int(status.split("VmSize:")[1].split()[0])
+        return memory_kb(self.process.pid, "Anonymous") if mapped < 1 << 30 else 0
 
     def end(self):
         """Wait for its end. Return: its exit code."""

@@ -73,6 +73,8 @@ def test_without_any_place_to_serve_it_names_the_ways_to_give_one(place):
         )
     except OSError as error:
         pytest.skip(f"cannot be another user, or the build is not for others: {error}")
+    if done.returncode == 126:  # a shell that may not run it, with those of tests/cross.sh
+        pytest.skip(f"the build is not for others: {done.stderr}")
     assert done.returncode == 2
     for word in ("--socket", "EPMDNS_SOCKET", "RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR"):
         assert word in done.stderr
