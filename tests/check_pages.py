@@ -6,7 +6,7 @@
 - each page has the sections that it has to have, is installed, and is named in README.md; a page of ours that is
   referred to is there
 - ENVIRONMENT has the variables that the program's sources read, no fewer and no more
-- EXIT STATUS of epmdnsd(8) has the codes that epmdnsd.c ends with (check_docs.py has those of epmdns(1))
+- EXIT STATUS of epmdnsd(8) has the codes that agent/daemon ends with (check_docs.py has those of epmdns(1))
 - numbers in the help of an option are in its paragraph; ranges, values and repeats that a paragraph of epmdnsd(8)
   promises are what the program takes
 - the frames in the examples of epmdns-protocol(7) are frames of that protocol
@@ -33,7 +33,7 @@ SECTIONS = {
 }
 # Whose sources read the variables of which page.
 SOURCES = {
-    "epmdnsd.8": ["agent/epmdnsd.c", "agent/base/*.c", "agent/edge/*.c", "agent/mediator/*.c", "agent/discovery/*.c"],
+    "epmdnsd.8": ["agent/daemon/*.c", "agent/base/*.c", "agent/edge/*.c", "agent/mediator/*.c", "agent/discovery/*.c"],
     "epmdns.1": ["agent/cli/*.c"],
     "epmdns-erlang.7": ["erlang/src/*.erl"],
 }
@@ -74,10 +74,9 @@ def check_sections(root, pages):
                 problems.append(f"{named(page)} refers to {section} of {name}({digit}), which is not there")
 
 
-def variables_read(path):
-    """The environment variables that a source file reads; a name that is not spelled out where it is read is that of a
+def variables_read(text):
+    """The environment variables that sources read; a name that is not spelled out where it is read is that of a
     constant, or what the function that reads it is called with."""
-    text = path.read_text()
     found = set()
     for argument in re.findall(r"\bgetenv\(\s*([^),\s]+|\w+\(\w+\))", text):
         literal = re.match(r'"(\w+)"', argument)
@@ -98,7 +97,7 @@ def variables_read(path):
 def check_environment(root, pages):
     for page, patterns in SOURCES.items():
         files = [path for pattern in patterns for path in sorted(root.glob(pattern))]
-        variables = {name for path in files for name in variables_read(path)}
+        variables = variables_read("\n".join(path.read_text() for path in files))
         if not variables:
             problems.append(f"{named(page)}: its sources read no variable")
         heads = re.findall(r"^_.*$", sections(pages[page]).get("ENVIRONMENT", ""), re.M)
@@ -107,11 +106,11 @@ def check_environment(root, pages):
 
 
 def check_exit_codes(root, pages):
-    source = (root / "agent/epmdnsd.c").read_text()
+    source = "".join(path.read_text() for path in sorted((root / "agent/daemon").glob("*.[ch]")))
     codes = set(re.findall(r"#define EXIT_\w+ (\d+)", source))
     codes |= {code for name, code in (("SUCCESS", "0"), ("FAILURE", "1")) if f"EXIT_{name}" in source}
     told = re.findall(r"^\*(\d+)\*$", sections(pages["epmdnsd.8"]).get("EXIT STATUS", ""), re.M)
-    same("epmdnsd: exit codes", codes, told, "epmdnsd.c", "epmdnsd(8)")
+    same("epmdnsd: exit codes", codes, told, "agent/daemon", "epmdnsd(8)")
 
 
 def paragraphs(text):
