@@ -113,7 +113,7 @@ for suite in ${suites:-bookworm trixie}; do
 	esac
 	as_root env LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 "EPMDNS_SYSTEM_ROOT=$ROOTS/system-$suite" \
 		"EPMDNS_PACKAGES=$place/$suite/present" "EPMDNS_PACKAGES_NEWER=$place/$suite/newer" \
-		/usr/bin/python3 -m pytest -p no:cacheprovider -q --durations=5 -n 3 --dist loadfile -rP \
+		/usr/bin/python3 -m pytest -p no:cacheprovider -q --durations=5 -n 3 -rP \
 		--junitxml="$record" "$@"
 	sums="$sums $suite=$record"
 done

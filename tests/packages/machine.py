@@ -3,7 +3,7 @@
 """Simulated machines: a Debian each that systemd boots, with users, services, packages and a network.
 
     with MachineLab() as lab:
-        a, b = lab.machines("a", "b", disk=Disk([root]))
+        a, b = lab.machines("a", "b", disk=Disk((root,)))
         a.run(["apt-get", "install", "-y", "avahi-daemon"])
         a.systemctl("is-active", "avahi-daemon")
 
@@ -118,7 +118,7 @@ class Machine(Wired):
     """A simulated machine. Made by MachineLab.machine()."""
 
     KINDS = (*Wired.KINDS, "cgroup")
-    INIT = "{setup}\necho up >&0\nexec env -i container=lab PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd </dev/null"
+    INIT = "{setup}\necho up >&0\nexec env -i container=lab PATH=/usr/sbin:/usr/bin /lib/systemd/systemd </dev/null"
     product = Installed()
 
     def __init__(self, lab, name, number, disk):
@@ -205,7 +205,8 @@ class Machine(Wired):
 
     def apt(self, *args, timeout=240, check=True):
         """apt as an administrator calls it, who answers no questions. It has no way to a mirror."""
-        return self.run(["apt", "-y", *args], timeout=timeout, check=check, env={"DEBIAN_FRONTEND": "noninteractive"})
+        environment = {"DEBIAN_FRONTEND": "noninteractive"}
+        return self.run(["apt", "-y", *args], timeout=timeout, check=check, env=environment)
 
     def wait_until_served(self, codes=(0,), timeout=15.0):
         """Until `epmdns status` ends with one of codes: 0 all well, 1 reachable without its backend."""
@@ -277,9 +278,10 @@ class MachineLab(Lab):
 
     def _start_keeper(self):
         (self.directory / "cgroup").mkdir()
-        argv = [tool("unshare"), "--mount", "--", "/bin/sh", "-euc", KEEPER, "keeper", self.directory, self.directory.name]
+        argv = [tool("unshare"), "--mount", "--", "/bin/sh", "-euc", KEEPER, "keeper"]
+        argv += [str(self.directory), self.directory.name]
         self.keeper = subprocess.Popen(
-            list(map(str, argv)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             start_new_session=True, cwd="/", env=clean_environment("/"),
         )  # fmt: skip
         self.group = self.keeper.stdout.readline().strip()

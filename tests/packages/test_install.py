@@ -7,10 +7,7 @@ import re
 import resource
 
 from lab_process import wait_until
-from packages import SOCKET, difference, files, unit_states
-
-RUNNING = {"epmdnsd.socket": ("enabled", "active"), "epmdnsd.service": ("enabled", "active")}
-
+from packages import RUNNING, SOCKET, difference, files, unit_states
 
 def most_descriptors():
     """That a process can have here: who tests in a container may be as little allowed to raise it as its root."""

@@ -3,9 +3,7 @@
 """What is left when the packages go: the nodes that run, and after a purge nothing."""
 
 from lab_process import wait_until
-from packages import NAMES, SOCKET, difference, files, unit_states
-from test_install import RUNNING
-from test_service import DEFAULTS
+from packages import DEFAULTS, NAMES, RUNNING, SOCKET, difference, files, unit_states
 
 
 def assert_nothing_runs(machine):

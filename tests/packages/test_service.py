@@ -9,9 +9,8 @@ import time
 
 from lab_process import wait_until
 from lab_wire import Client, reach
+from packages import BACK_WITHIN, DEFAULTS
 
-DEFAULTS = "/etc/default/epmdnsd"
-BACK_WITHIN = 3.0  # seconds
 WATCHDOG = "[Service]\nWatchdogSec=2\n"
 
 
@@ -101,7 +100,7 @@ def test_a_discovery_process_that_dies_is_replaced_by_the_agent(a):
 
 def test_options_are_taken_from_the_file(a):
     assert "debug" not in a.run(["cat", f"/proc/{a.main_pid()}/cmdline"]).stdout
-    options = '--log-level debug --ttl 30'
+    options = "--log-level debug --ttl 30"
     a.write(DEFAULTS, f'EPMDNSD_OPTIONS="{options}"\n')
     a.systemctl("restart", "epmdnsd.service")
     a.wait_until_served()

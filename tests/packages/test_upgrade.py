@@ -5,11 +5,12 @@
 import time
 
 from lab_wire import Client
-from packages import SOCKET, difference, files, unit_states
-from test_install import RUNNING
-from test_service import BACK_WITHIN, DEFAULTS
+from packages import BACK_WITHIN, DEFAULTS, RUNNING, SOCKET, difference, files, unit_states
 
 OPTIONS = 'EPMDNSD_OPTIONS="--ttl 30"\n'
+LISTEN = """
+spawn(fun() -> {ok, _} = gen_tcp:listen(4711, [{reuseaddr, true}]), receive never -> ok end end)
+"""
 DROP_IN = "[Socket]\nBacklog=1000\n"
 
 
@@ -31,8 +32,7 @@ def test_an_upgrade_under_nodes_that_stay(pair, present, newer, report):
     a.wait_until_served()
     alice, bob = a.start_node("alice@no.such.place"), b.start_node("bob@nor.such.another")
     a.spawn(a.user_command("bob", ["epmdns", "register", "cnode@at.home", "4711"]), name="register")
-    server = a.start_vm("none@vm")  # what listens there, so that it is alive when it is asked
-    server.eval("{ok, L} = gen_tcp:listen(4711, [{reuseaddr, true}]), spawn(fun() -> gen_tcp:controlling_process(L, self()), receive never -> L end end), gen_tcp:controlling_process(L, whereis(init)), ok", timeout=30)
+    a.start_vm("none@vm").eval(LISTEN, timeout=30)  # there, so that it lives when its port is asked
     names = {alice.name, bob.name, "cnode@at.home"}
     for machine in pair:
         machine.wait_for_nodes(*names)
