@@ -14,8 +14,7 @@ def test_autopkgtest(a, present):
     a.run(["sh", "-c", "rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/*"])  # it would try and try again
     packages = present.put(a)
     shutil.copytree(TREE / "packaging/debian", a.path(SOURCE) / "debian")
-    place = ["null"]
-    if "--fake-capability" in a.run(["autopkgtest-virt-null", "--help"]).stdout:
-        place += ["--fake-capability=isolation-machine"]  # which others of its releases say unasked
-    done = a.run(["autopkgtest", "--no-built-binaries", *packages, f"{SOURCE}/", "--", *place], 300, check=False)
+    # It need not know that it is on a machine of its own, as the test wants to be.
+    argv = ["autopkgtest", "--ignore-restrictions=isolation-container", "--no-built-binaries", *packages]
+    done = a.run([*argv, f"{SOURCE}/", "--", "null"], 300, check=False)
     assert done.returncode == 0 and "main-job             PASS" in done.stdout, done.stdout + done.stderr
