@@ -66,8 +66,15 @@ def test_what_it_says_of_itself(a):
 
 
 def test_manual_pages(a):
-    for page in ("man1/epmdns.1", "man7/epmdns-protocol.7", "man7/epmdns-erlang.7", "man8/epmdnsd.8"):
+    pages = ("man1/epmdns.1", *(f"man7/epmdns-{topic}.7" for topic in ("erlang", "fleet", "protocol")), "man8/epmdnsd.8")
+    for page in pages:
         assert ".TH " in a.run(["zcat", f"/usr/share/man/{page}.gz"]).stdout, page
+
+
+def test_completion_of_both_commands(a):
+    for command in ("epmdns", "epmdnsd"):
+        script = f'. /usr/share/bash-completion/completions/{command} && complete -p {command}'
+        assert "complete -" in a.run(["bash", "-c", script]).stdout
 
 
 def test_without_avahi_it_serves_and_an_avahi_that_comes_later_is_found(machines, bare, present):
