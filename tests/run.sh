@@ -72,8 +72,8 @@ build_log=$(mktemp)
 builder=$!
 renice -n 19 -p $builder >/dev/null
 
-heading "Unit and Erlang tests"
-unit "$build" unit
+heading "Unit and Erlang tests" # which mostly wait
+unit "$build" unit --num-processes 4
 
 heading "Unit tests with AddressSanitizer and UBSan, built by clang"
 if wait $builder; then
