@@ -9,7 +9,7 @@
 # needs root, or sudo without a password) in ${XDG_CACHE_HOME:-~/.cache}/epmdns/roots and kept; one that cannot be
 # fetched is skipped. What is built is in build-cross. The programs are run by qemu, nothing of which is set up on the
 # machine (no binfmt_misc): unit tests, those of the front and of the command line, and some of the lab's, where agents
-# for that architecture serve the machine's own Erlang. Builds for the machine first; EPMDNS_BUILD_DIR names a build to
+# for that architecture serve the machine's own Erlang. Last the Debian package is built. Builds for the machine first; EPMDNS_BUILD_DIR names a build to
 # use instead. Ends with a line `N passed, N failed'.
 
 set -u
@@ -68,6 +68,7 @@ stand_in()
 # unit NAME: the unit tests, in the root.
 unit()
 {
+	as_root rm -f "build-cross/$1/meson-logs/testlog.json"
 	in_root "$1" "$tree" env EPMDNS_STORM_STEPS=$EPMDNS_STORM_STEPS \
 		meson test -C "build-cross/$1" --no-rebuild --print-errorlogs --suite unit --timeout-multiplier 4
 	cp "build-cross/$1/meson-logs/testlog.json" "$records/$1-unit.json"
@@ -87,6 +88,9 @@ if [ $# -eq 0 ]; then
 	set -- arm64 armhf trixie/armhf
 fi
 for target in "$@"; do
+	case $target in
+	-* | *[!a-z0-9/-]* | */*/*) complain "$target is no target" || exit 2 ;;
+	esac
 	emulator_of "${target#*/}" >/dev/null || exit 2
 done
 
@@ -98,6 +102,10 @@ if [ -z "${EPMDNS_BUILD_DIR:-}" ]; then
 	[ -e build/build.ninja ] || meson setup build -Dtests=enabled -Derlang=enabled || exit 1
 	ninja -C build || complain "the build failed" || exit 1
 fi
+trap 'as_root chown -R "$(id -u):$(id -g)" build-cross' EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
 records=$tree/build-cross/records
 rm -rf "$records"
 mkdir -p "$records"
@@ -127,17 +135,18 @@ for target in "$@"; do
 		;;
 	esac
 	sums="$sums $name-unit=$records/$name-unit.json $name-programs=$records/$name-programs.xml"
-	sums="$sums $name-lab=$records/$name-lab.xml"
+	sums="$sums $name-lab=$records/$name-lab.xml $name-package=$records/$name-package.xml"
 	if compile "$name" "$arch" "$emulator" && stand_in "$name" "$emulator"; then
 		unit "$name"
 		programs "$name" programs -n 3 tests/front tests/cli
 		programs "$name" lab -n 2 tests/integration/test_ping.py
+		EPMDNS_CROSS_SUITE=$suite EPMDNS_CROSS_ARCH=$arch EPMDNS_CROSS_RUN="$ROOTS/$name/usr/bin/$emulator -L $ROOTS/$name" \
+			programs "$name" package tests/cross
 	else
 		complain "the build for $target failed"
 	fi
-	as_root chown -R "$(id -u):$(id -g)" build-cross
 done
 
 heading "Sum"
 # shellcheck disable=SC2086  # a list of words
-exec /usr/bin/python3 tests/tally.py $sums
+/usr/bin/python3 tests/tally.py $sums

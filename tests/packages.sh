@@ -24,12 +24,13 @@ export LC_ALL=C.UTF-8
 place=${EPMDNS_BUILD_DIR:-$tree/build}/packages
 NEWER=99.0.0
 
-# build SUITE TREE DIRECTORY: its packages.
+# build SUITE TREE DIRECTORY [--twice]: its packages.
 build()
 {
 	rm -rf "$3"
 	mkdir -p "$3"
-	if ! "$2/packaging/build-deb.sh" --suite "$1" --output "$3" >"$3.log" 2>&1; then
+	# shellcheck disable=SC2086  # a word or none
+	if ! "$2/packaging/build-deb.sh" --suite "$1" ${4:-} --output "$3" >"$3.log" 2>&1; then
 		tail -n 30 "$3.log"
 		complain "no packages of $1 from $2"
 	fi
@@ -69,7 +70,7 @@ prepare()
 	# shellcheck disable=SC2086  # a list of words
 	make_root "system-$1" "$1" $PACKAGES_SYSTEM || return $?
 	mkdir -p "$place/$1" && as_root rm -rf "$place/$1/installed" || return 1
-	build "$1" "$tree" "$place/$1/present" && build "$1" "$newer" "$place/$1/newer" && fill "$1" || return 1
+	build "$1" "$tree" "$place/$1/present" --twice && build "$1" "$newer" "$place/$1/newer" && fill "$1" || return 1
 }
 
 suites=
