@@ -12,8 +12,8 @@
 # home, and have to be the same to the last bit.
 #
 # With --arch, arm64 or armhf for instance, the package of the agent is built for that, by a cross compiler and without
-# running tests (tests/cross.sh does), in a clean root of SUITE, by default the machine's; it stands beside those of
-# other architectures. erlang-epmdns is for all of them.
+# running tests (tests/cross.sh does), in a clean root of SUITE, by default the machine's own; it stands beside those
+# of other architectures there. erlang-epmdns is for all of them.
 
 set -u
 tree=$(cd "$(dirname "$0")/.." && pwd) || exit 1
@@ -48,17 +48,19 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
+case $suite in *[!a-z0-9-]* | -*) usage "\"$suite\" is no suite" ;; esac
+case $arch in *[!a-z0-9-]* | -*) usage "\"$arch\" is no architecture" ;; esac
 own_arch=$(dpkg --print-architecture) || exit 1
 if [ "$arch" = "$own_arch" ]; then
 	arch=
-elif [ -n "$arch" ] && [ -z "$suite" ] && ! dpkg --print-foreign-architectures | grep -qx "$arch"; then
+elif [ -n "$arch" ] && [ -z "$suite" ] && [ -z "${EPMDNS_IN_ROOT:-}" ]; then
 	suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
 fi
 output=${output:-$tree/build-deb${suite:+/$suite}}
 mkdir -p "$output" && output=$(cd "$output" && pwd) || exit 1
 
 work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
+trap 'rm -rf "$work" 2>/dev/null || as_root rm -rf "$work"' EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
@@ -67,11 +69,13 @@ trap 'exit 143' TERM
 copy_tree()
 {
 	mkdir -p "$1" || return 1
-	if git -C "$tree" rev-parse >/dev/null 2>&1; then
+	if [ "$(git -C "$tree" rev-parse --show-toplevel 2>/dev/null)" = "$tree" ]; then
 		git -C "$tree" ls-files -z --cached --others --exclude-standard
 	else
-		(cd "$tree" && find . -type d -name 'build*' -prune -o -type f -print0)
+		(cd "$tree" && find . -type d \( -name 'build*' -o -name .git -o -name __pycache__ \) -prune -o \
+			\( -type f -o -type l \) -print0)
 	fi | (cd "$tree" && tar --create --null --files-from - --ignore-failed-read) | tar --extract --directory "$1"
+	[ -e "$1/packaging/debian/rules" ] || complain "cannot copy $tree"
 }
 
 # replace FILE...: the packages of an architecture, and what belongs to them, are now these.
@@ -86,7 +90,6 @@ if [ -n "$suite" ]; then
 	install_packages debootstrap || exit 1
 	root=$suite-build
 	if [ -n "$arch" ]; then
-		case $arch in *[!a-z0-9-]* | -*) usage "\"$arch\" is no architecture" ;; esac
 		root=$suite-cross-$arch
 		PACKAGES_DEB=$(packages_cross "$arch")
 	fi
@@ -96,7 +99,8 @@ if [ -n "$suite" ]; then
 		exit 1
 	copy_tree "$work/tree" && mkdir "$work/output" || exit 1
 	# shellcheck disable=SC2086  # a word or none
-	in_root "$root" "$work" tree/packaging/build-deb.sh $twice ${arch:+--arch "$arch"} --output output || exit 1
+	in_root "$root" "$work" env TMPDIR=/mnt EPMDNS_IN_ROOT=yes \
+		tree/packaging/build-deb.sh $twice ${arch:+--arch "$arch"} --output output || exit 1
 	as_root chown -R "$(id -u):$(id -g)" "$work"
 	replace "$work/output"/*
 	exit

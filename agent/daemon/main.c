@@ -176,6 +176,7 @@ int main(int argc, char **argv)
 	if (base == NULL) {
 		log_error("Cannot make an event loop: %s.", strerror(errno));
 		sockets_close(&sockets);
+		sd_fini(&sd);
 		return EXIT_FAILURE;
 	}
 	agent = agent_new(base, &config);
