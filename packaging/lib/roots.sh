@@ -4,7 +4,7 @@
 #
 # Root directories with another Debian in them, or a clean one: made once by debootstrap, which needs root or sudo
 # without a password, and kept. Sourced after install-deps.sh by those that build or test in them; removed by
-# removing the directory.
+# removing the directory. Trees that want other packages in one make it anew, each for itself: not at the same time.
 
 ROOTS=${XDG_CACHE_HOME:-$HOME/.cache}/epmdns/roots
 

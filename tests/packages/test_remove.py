@@ -61,6 +61,17 @@ def test_a_purge_after_a_removal(a):
     assert a.run(["dpkg-query", "--show", *NAMES], check=False).stdout == ""
 
 
+def test_a_purge_leaves_the_user_of_one_who_still_runs(a):
+    """As where no systemd has ended the agent."""
+    a.spawn(a.user_command("epmdns", ["sleep", "infinity"]))
+    wait_until(lambda: a.run(["pgrep", "--uid", "epmdns", "sleep"], check=False).stdout, what="the program")
+    a.apt("remove", *NAMES)
+    done = a.apt("purge", *NAMES)
+    assert "the system user epmdns is left" in done.stdout + done.stderr
+    assert a.run(["dpkg-query", "--show", *NAMES], check=False).stdout == ""
+    assert not a.exists(DEFAULTS)
+
+
 def test_the_machine_boots_after_a_removal(a, lab):
     a.apt("remove", *NAMES)
     disk = a.freeze()
