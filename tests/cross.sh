@@ -4,13 +4,14 @@
 #
 # Build for other architectures, and test that: cross.sh [[SUITE/]ARCHITECTURE...]
 #
-# ARCHITECTURE is arm64 or armhf, SUITE one of Debian's, bookworm if none is given. By default both in bookworm, and
-# armhf in trixie, where time has 64 bits. Each gets a root directory with a cross compiler, made by debootstrap (which
-# needs root, or sudo without a password) in ${XDG_CACHE_HOME:-~/.cache}/epmdns/roots and kept; one that cannot be
-# fetched is skipped. What is built is in build-cross. The programs are run by qemu, nothing of which is set up on the
-# machine (no binfmt_misc): unit tests, those of the front and of the command line, and some of the lab's, where agents
-# for that architecture serve the machine's own Erlang. Last the Debian package is built. Builds for the machine first; EPMDNS_BUILD_DIR names a build to
-# use instead. Ends with a line `N passed, N failed'.
+# ARCHITECTURE is arm64 or armhf, SUITE one of Debian's, bookworm if none is given. By default both in bookworm; on
+# trixie/armhf time has 64 bits and a long 32, so do not forget it after changes to what keeps time. Each gets a root
+# directory with a cross compiler, made by debootstrap (which needs root, or sudo without a password) in
+# ${XDG_CACHE_HOME:-~/.cache}/epmdns/roots and kept; one that cannot be fetched is skipped. What is built is in
+# build-cross. The programs are run by qemu, nothing of which is set up on the machine: unit tests, those of
+# the front and of the command line, and some of the lab's, where agents for that architecture serve the machine's own
+# Erlang. Last the Debian package is built. Builds for the machine first; EPMDNS_BUILD_DIR names a build to use
+# instead. Ends with a line `N passed, N failed'.
 
 set -u
 tree=$(cd "$(dirname "$0")/.." && pwd) || exit 1
@@ -85,7 +86,7 @@ programs()
 }
 
 if [ $# -eq 0 ]; then
-	set -- arm64 armhf trixie/armhf
+	set -- arm64 armhf
 fi
 for target in "$@"; do
 	case $target in
