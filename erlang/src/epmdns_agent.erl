@@ -32,7 +32,7 @@
 %% <tr><td>socket</td><td>path of the socket that it serves, 1 to 107 bytes</td>
 %%     <td>the setting `socket' of this VM (see {@link epmdns_config}), else the agent's own
 %%     default</td></tr>
-%% <tr><td>backend</td><td>auto, avahi, core or none</td><td>the agent's</td></tr>
+%% <tr><td>backend</td><td>auto, avahi or none</td><td>the agent's</td></tr>
 %% <tr><td>log_level</td><td>error, warning (or warn), info or debug</td><td>the agent's</td></tr>
 %% <tr><td>arguments</td><td>a list of other arguments of the agent</td><td>none</td></tr>
 %% </table>
@@ -161,7 +161,7 @@ parse(socket, Value) ->
     IsGood = fun(Path) -> byte_size(to_bytes(Path)) =< ?PATH_MAX end,
     parse_text(Value, IsGood, "it must be a path of 1 to 107 bytes");
 parse(backend, Value) ->
-    parse_word(Value, ["auto", "avahi", "core", "none"]);
+    parse_word(Value, ["auto", "avahi", "none"]);
 parse(log_level, Value) when Value =:= warning; Value =:= "warning"; Value =:= <<"warning">> ->
     {ok, "warn"};
 parse(log_level, Value) ->

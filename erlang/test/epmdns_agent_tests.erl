@@ -38,7 +38,7 @@ options_test_() ->
             {#{socket => long(108)}, {socket, long(108)}, ?WHY_PATH},
             {#{socket => [16#20ac || _ <- lists:seq(1, 36)]},
                 {socket, [16#20ac || _ <- lists:seq(1, 36)]}, ?WHY_PATH},
-            {#{backend => dns}, {backend, dns}, "it must be one of auto, avahi, core, none"},
+            {#{backend => dns}, {backend, dns}, "it must be one of auto, avahi, none"},
             {#{log_level => "loud"}, {log_level, "loud"}, "it must be one of error, warn, info, debug"},
             {#{arguments => "--ttl 5"}, {arguments, "--ttl 5"}, ?WHY_STRINGS},
             {#{arguments => ["a" | <<"b">>]}, {arguments, ["a" | <<"b">>]}, ?WHY_STRINGS},
