@@ -5,7 +5,8 @@
 
 - epmdns(1) against `epmdns help`: commands, their arguments and options; status keys against report.c
 - epmdnsd(8) against `epmdnsd --help`: options and the values that are spelled out
-- epmdns-erlang(7) against epmdns_config.erl: configuration keys; and epmdns_agent.erl: options, in three places
+- epmdns-erlang(7) against epmdns_config.erl: configuration keys; epmdns_agent.erl and epmdns_agent_options.erl: options,
+  in three places; and `epmdnsd --help`: words that are values of these
 - README.md, its lines for releases, against the files of tests/releases
 - epmdns-protocol(7) against include/epmdns/protocol.h (numbers), limits.h and server.h (limits), and
   tests/lib/epmdns_wire.py (what is required, lengths, repeats: bound to the C and the Erlang codec by the vectors)
@@ -131,19 +132,30 @@ def check_epmdnsd(root, program):
          "epmdnsd --help")  # fmt: skip
 
 
-def check_erlang(root):
+def check_erlang(root, epmdnsd):
     page = sections((root / "packaging/man/epmdns-erlang.7.scd").read_text())
     module = (root / "erlang/src/epmdns_config.erl").read_text()
     keys = re.search(r"^keys\(\) -> \[([^]]*)\]", module, re.M).group(1).replace(" ", "").split(",")
     same("Erlang configuration", [row[0] for row in tables(page["CONFIGURATION"])[0][1:]], keys, "epmdns-erlang(7)",
          "epmdns_config.erl")  # fmt: skip
     agent = (root / "erlang/src/epmdns_agent.erl").read_text()
-    options = re.search(r"^-type option\(\) :: ([^.]*)\.", agent, re.M).group(1).replace(" ", "").split("|")
-    told = "".join(re.search(r'"(there is no such option; there are .*?)"\}', agent, re.S).group(1).split('"'))
-    same("epmdns_agent: options", [row[0] for row in tables(page["AN AGENT UNDER THE VM"])[0][1:]], options,
-         "epmdns-erlang(7)", "epmdns_agent.erl")  # fmt: skip
-    same("epmdns_agent: options", re.findall(r"<tr><td>(\w+)</td>", agent), options, "its @doc", "its type")
+    checks = (root / "erlang/src/epmdns_agent_options.erl").read_text()
+    options = re.search(r"^-type option\(\) :: ([^.]*)\.", checks, re.M).group(1).replace(" ", "").split("|")
+    told = "".join(re.search(r'"(there is no such option; there are .*?)"\}', checks, re.S).group(1).split('"'))
+    table = {row[0]: row[1] for row in tables(page["AN AGENT UNDER THE VM"])[0][1:]}
+    documented = dict(re.findall(r"<tr><td>(\w+)</td>(?:\s|%%)*<td>([^<]*)</td>", agent))
+    same("epmdns_agent: options", table, options, "epmdns-erlang(7)", "its type")
+    same("epmdns_agent: options", documented, options, "its @doc", "its type")
     same("epmdns_agent: options", re.split(r",\s*", told.split("there are ")[1]), options, "its error", "its type")
+    spelled = dict(re.findall(r"^ +--([\w-]+) ([a-z]+(?:\|[a-z]+)+)", run(epmdnsd, "--help"), re.M))
+    for option in ("backend", "log_level"):
+        words = spelled[option.replace("_", "-")].split("|")
+        parsed = re.search(rf"^parse\({option}, Value\) ->\s+parse_word\(Value, \[(.*?)\]\)", checks, re.M).group(1)
+        same(f"epmdns_agent: {option}", re.findall(r"\w+", parsed), words, "its check", "epmdnsd --help")
+        in_page, in_doc = re.findall(r"\*(\w+)\*", table[option]), re.findall(r"\w+", documented[option])
+        for where, said in (("epmdns-erlang(7)", in_page), ("its @doc", in_doc)):
+            said = {"warn" if word == "warning" else word for word in said} - {"or"}
+            same(f"epmdns_agent: {option}", said, words, where, "epmdnsd --help")
 
 
 def check_releases(root):
@@ -284,7 +296,7 @@ def main():
     root, epmdns, epmdnsd = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
     check_epmdns(root, epmdns)
     check_epmdnsd(root, epmdnsd)
-    check_erlang(root)
+    check_erlang(root, epmdnsd)
     check_releases(root)
     check_protocol(root)
     for problem in problems:

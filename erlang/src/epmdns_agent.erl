@@ -49,7 +49,6 @@
 -define(DISCOVERY_NAME, "epmdns-discovery").
 -define(DIRECTORIES, ["/usr/local/sbin", "/usr/sbin"]).
 -define(DISCOVERY_VARIABLE, "EPMDNS_DISCOVERY_PROGRAM").
--define(PATH_MAX, 107).
 
 %% What a service manager has told the VM is not for the agent.
 -define(FOREIGN_VARIABLES, [
@@ -70,7 +69,6 @@
 -define(OTHER_MS, 1000).
 %% The agent promises its end within 2 s.
 -define(END_MS, 2000).
--define(POLL_MS, 10).
 -define(SHUTDOWN_MS, 5000).
 
 %% EXIT STATUS in epmdnsd(8): could not start, as when another one serves the socket; replaced.
@@ -84,12 +82,9 @@
 %% So many different lines of agents that failed are remembered.
 -define(SAID_MAX, 100).
 
--type options() :: #{option() => term()} | [{option(), term()}].
--type option() :: program | discovery_program | socket | backend | log_level | arguments.
--type checked() :: #{option() => string() | [string()]}.
-
-%% A process may have its id from one that ended: the time of its start tells them apart.
--type os_process() :: {Id :: non_neg_integer(), Started :: binary()} | unknown.
+-type options() :: epmdns_agent_options:options().
+-type checked() :: epmdns_agent_options:checked().
+-type os_process() :: epmdns_os_process:os_process().
 -type why() :: {missing, Where :: [string()]} | {unstartable, string(), term()} | {ended, term()}.
 -type level() :: error | warning | info | debug.
 
@@ -117,7 +112,7 @@
 %% and is best seen where it is written.
 -spec child_spec(options()) -> supervisor:child_spec().
 child_spec(Options) ->
-    _ = check(Options),
+    _ = epmdns_agent_options:check(Options),
     #{
         id => ?MODULE,
         start => {?MODULE, start_link, [Options]},
@@ -130,93 +125,11 @@ child_spec(Options) ->
 %% @doc Start the process that runs the agent; one in a VM. It returns before there is an agent.
 -spec start_link(options()) -> {ok, pid()} | {error, term()}.
 start_link(Options) ->
-    try check(Options) of
+    try epmdns_agent_options:check(Options) of
         Checked -> gen_server:start_link({local, ?MODULE}, ?MODULE, Checked, [])
     catch
         error:{bad_option, _, _} = Reason -> {error, Reason}
     end.
-
--spec check(term()) -> checked().
-check(Options) when is_map(Options) ->
-    check(maps:to_list(Options));
-check(Options) when length(Options) >= 0 ->
-    %% As with proplists, the first counts.
-    lists:foldr(fun check/2, #{}, Options);
-check(Options) ->
-    error({bad_option, Options, "options are a map or a list of pairs"}).
-
--spec check(term(), checked()) -> checked().
-check({Key, Value} = Option, Checked) ->
-    case parse(Key, Value) of
-        {ok, Parsed} -> Checked#{Key => Parsed};
-        {bad, Why} -> error({bad_option, Option, Why})
-    end;
-check(Option, _) ->
-    error({bad_option, Option, "options are a map or a list of pairs"}).
-
--spec parse(term(), term()) -> {ok, string() | [string()]} | {bad, string()}.
-parse(Key, Value) when Key =:= program; Key =:= discovery_program ->
-    parse_text(Value, fun(_) -> true end, "it must be the path of a program");
-parse(socket, Value) ->
-    IsGood = fun(Path) -> byte_size(to_bytes(Path)) =< ?PATH_MAX end,
-    parse_text(Value, IsGood, "it must be a path of 1 to 107 bytes");
-parse(backend, Value) ->
-    parse_word(Value, ["auto", "avahi", "none"]);
-parse(log_level, Value) when Value =:= warning; Value =:= "warning"; Value =:= <<"warning">> ->
-    {ok, "warn"};
-parse(log_level, Value) ->
-    parse_word(Value, ["error", "warn", "info", "debug"]);
-parse(arguments, Values) when length(Values) >= 0 ->
-    Texts = [text(Value) || Value <- Values],
-    case lists:member(bad, Texts) of
-        false -> {ok, Texts};
-        true -> {bad, "it must be a list of strings"}
-    end;
-parse(arguments, _) ->
-    {bad, "it must be a list of strings"};
-parse(_, _) ->
-    {bad,
-        "there is no such option; there are program, discovery_program, socket, backend, log_level, "
-        "arguments"}.
-
--spec parse_text(term(), fun((string()) -> boolean()), string()) ->
-    {ok, string()} | {bad, string()}.
-parse_text(Value, IsGood, Must) ->
-    case text(Value) of
-        [_ | _] = Text ->
-            case IsGood(Text) of
-                true -> {ok, Text};
-                false -> {bad, Must}
-            end;
-        _ ->
-            {bad, Must}
-    end.
-
--spec parse_word(term(), [string()]) -> {ok, string()} | {bad, string()}.
-parse_word(Value, Words) when is_atom(Value) ->
-    parse_word(atom_to_list(Value), Words);
-parse_word(Value, Words) ->
-    IsGood = fun(Word) -> lists:member(Word, Words) end,
-    parse_text(Value, IsGood, "it must be one of " ++ lists:append(lists:join(", ", Words))).
-
-%% A string of Erlang or Elixir that can be an argument of a program.
--spec text(term()) -> string() | bad.
-text(Value) when is_binary(Value) ->
-    case unicode:characters_to_list(Value) of
-        Text when is_list(Text) -> text(Text);
-        _ -> bad
-    end;
-text(Value) when length(Value) >= 0 ->
-    IsFlat = lists:all(fun(C) -> is_integer(C) andalso C > 0 end, Value),
-    case IsFlat andalso is_binary(unicode:characters_to_binary(Value)) of
-        true -> Value;
-        false -> bad
-    end;
-text(_) ->
-    bad.
-
--spec to_bytes(string()) -> binary().
-to_bytes(Text) -> <<_/binary>> = unicode:characters_to_binary(Text).
 
 %% @private
 -spec init(checked()) -> {ok, #state{}, {continue, start}}.
@@ -289,7 +202,7 @@ start(#state{options = Options} = Before) ->
     State = forget_others(Before),
     case find(Options) of
         {ok, Program} ->
-            Arguments = [to_bytes(Text) || Text <- arguments(Program, Options)],
+            Arguments = [epmdns_agent_options:to_bytes(Text) || Text <- arguments(Program, Options)],
             Settings = [
                 {args, Arguments},
                 {env, [{Name, false} || Name <- ?FOREIGN_VARIABLES]},
@@ -298,10 +211,11 @@ start(#state{options = Options} = Before) ->
                 stderr_to_stdout,
                 binary
             ],
-            try open_port({spawn_executable, to_bytes(Program)}, Settings) of
+            try open_port({spawn_executable, epmdns_agent_options:to_bytes(Program)}, Settings) of
                 Port ->
                     Timer = erlang:start_timer(?WELL_MS, self(), well),
-                    State#state{agent = {Port, os_process(Port)}, timer = Timer, is_cut = false}
+                    Process = epmdns_os_process:of_port(Port),
+                    State#state{agent = {Port, Process}, timer = Timer, is_cut = false}
             catch
                 error:Reason -> failed({unstartable, Program, Reason}, State)
             end;
@@ -555,70 +469,12 @@ stop(Port, Process) ->
     catch
         error:badarg -> true
     end,
-    case has_ended(Process, now_ms() + ?END_MS) of
-        true -> ok;
-        false -> kill(Process)
-    end.
-
--spec has_ended(os_process(), integer()) -> boolean().
-has_ended(unknown, _) ->
-    true;
-has_ended({Id, Started} = Process, DeadlineMs) ->
-    case started(Id) of
-        Started ->
-            now_ms() < DeadlineMs andalso
-                receive
-                after ?POLL_MS -> has_ended(Process, DeadlineMs)
-                end;
-        _ ->
-            true
-    end.
-
--spec kill(os_process()) -> ok.
-kill({Id, _}) ->
-    ?LOG_WARNING("epmdns: the agent has not ended within ~b ms, and is killed", [?END_MS]),
-    %% A port cannot do that, and the shell has it built in.
-    _ = os:cmd("kill -KILL " ++ integer_to_list(Id)),
-    ok.
-
--spec os_process(port()) -> os_process().
-os_process(Port) ->
-    case erlang:port_info(Port, os_pid) of
-        {os_pid, Id} ->
-            case started(Id) of
-                none -> unknown;
-                Started -> {Id, Started}
-            end;
-        undefined ->
-            unknown
-    end.
-
-%% When a process was started, if it runs: proc(5), field 22 of stat, and of these the first is an id
-%% and the second a name in parentheses, with anything in it.
--spec started(non_neg_integer()) -> binary() | none.
-started(Id) ->
-    case read_file("/proc/" ++ integer_to_list(Id) ++ "/stat") of
-        {ok, Stat} ->
-            case binary:split(lists:last(binary:split(Stat, <<")">>, [global])), <<" ">>, [global]) of
-                [_, <<"Z">> | _] -> none;
-                [_ | Fields] -> lists:nth(22 - 2, Fields)
-            end;
-        error ->
-            none
-    end.
-
--spec read_file(string()) -> {ok, binary()} | error.
-read_file(Path) ->
-    case file:open(Path, [read, raw, binary]) of
-        {ok, Device} ->
-            Result = file:read(Device, 4096),
-            _ = file:close(Device),
-            case Result of
-                {ok, Bytes} -> {ok, Bytes};
-                _ -> error
-            end;
-        {error, _} ->
-            error
+    case epmdns_os_process:has_ended(Process, ?END_MS) of
+        true ->
+            ok;
+        false ->
+            ?LOG_WARNING("epmdns: the agent has not ended within ~b ms, and is killed", [?END_MS]),
+            epmdns_os_process:kill(Process)
     end.
 
 -spec now_ms() -> integer().
