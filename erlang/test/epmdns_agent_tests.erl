@@ -308,21 +308,24 @@ failing(Path) ->
     stop(Supervisor).
 
 replaced(Path) ->
-    Times = file(Path, "times"),
-    Program = script(Path, "agent", ["date +%s%N >>" ++ Times, "exit 75"]),
+    Program = script(Path, "agent", ["exit 75"]),
+    %% Not the times of the starts, which are also those that the machine takes: what was asked for.
+    1 = erlang:trace_pattern({erlang, start_timer, 3}, true, []),
+    _ = erlang:trace(new_processes, true, [call]),
     Supervisor = start(#{program => Program}),
     until_started(Path, 4),
-    [First, Second, Third, Fourth | _] = until(fun() ->
-        {ok, Text} = file:read_file(Times),
-        Read = [binary_to_integer(Time) div 1000000 || Time <- string:lexemes(Text, "\n")],
-        length(Read) >= 4 andalso Read
-    end),
+    _ = erlang:trace(all, false, [call]),
+    1 = erlang:trace_pattern({erlang, start_timer, 3}, false, []),
     %% 0, then twice 250 ms and so on.
-    ?assert(Second - First < 500),
-    ?assert(Third - Second >= 500),
-    ?assert(Fourth - Third >= 1000),
+    ?assertEqual([0, 500, 1000], lists:sublist(delays(), 3)),
     ?assertEqual(["epmdns: the agent was replaced on disk, and is started anew"], logged()),
     stop(Supervisor).
+
+delays() ->
+    receive
+        {trace, _, call, {erlang, start_timer, [Ms, _, start]}} -> [Ms | delays()]
+    after 0 -> []
+    end.
 
 levels(Path) ->
     Text = string:copies("x", 3000),
@@ -416,7 +419,8 @@ stubborn(Path) ->
     until_started(Path, 1),
     {_, Pid} = running(),
     Ms = stop(Supervisor),
-    ?assert(Ms >= 2000 andalso Ms < 4500),
+    %% By itself, and not by its supervisor after 5 s.
+    ?assert(Ms >= 2000 andalso Ms < 5000),
     ?assertEqual(["epmdns: the agent has not ended within 2000 ms, and is killed"], logged()),
     until(fun() -> not runs(Pid) end).
 
@@ -430,7 +434,8 @@ serves(Path, Daemon) ->
     Supervisor = start(#{program => Daemon, backend => none}),
     until_serving(),
     {_, Pid} = running(),
-    ?assert(stop(Supervisor) < 2000),
+    %% About 2 s, and a busy machine; one that was killed would be a line in the log.
+    ?assert(stop(Supervisor) < 4000),
     ?assertNot(runs(Pid)),
     ?assertNot(filelib:is_file(Path)),
     ?assertEqual([], logged()).
@@ -477,7 +482,9 @@ takes_over(Path, Daemon) ->
     ?assertMatch(["epmdnsd: Another agent holds " ++ _, "epmdns: the agent ended with exit code 1" ++ _], logged()),
     epmdns_testvm:signal(Other, "TERM"),
     {Ms, _} = timed(fun() -> until_started(Path, 6), until_serving() end),
-    ?assert(Ms < 2500),
+    ?assert(Ms < 4000),
+    %% Not that next try: then it would be 8 s.
+    ?assert(backoff_ms() < 4000),
     ?assertEqual(#{}, others()),
     ?assertMatch([_, _], logged()),
     stop(Supervisor),
