@@ -111,7 +111,8 @@ output(Vm, Port, Seen) ->
 
 %% A program that ends with the test, if not before.
 program(Path, Args) ->
-    Script = "\"$@\" & echo $!; cat >/dev/null; kill -KILL $!",
+    %% Its id comes before its first line, however busy the machine is.
+    Script = "sh -c 'echo $$; exec \"$@\"' sh \"$@\" & cat >/dev/null; kill -KILL $!",
     Port = open_port({spawn_executable, "/bin/sh"}, [
         {args, ["-c", Script, "sh", Path | Args]},
         {line, 10000},
