@@ -5,6 +5,7 @@
 import json
 import os
 import re
+import select
 import shutil
 import subprocess
 import tempfile
@@ -64,7 +65,11 @@ class Agent:
         self.running = []
         with self.log.open("wb") as log:
             self.process = subprocess.Popen([built / "agent/epmdnsd"], env=self.env, stderr=log)
-        self.until(lambda: (directory / "socket").exists(), "the socket")
+        try:
+            self.until(lambda: (directory / "socket").exists(), "the socket")
+        except BaseException:
+            self.close()
+            raise
 
     def until(self, predicate, what):
         end = time.monotonic() + DEADLINE_S
@@ -81,6 +86,7 @@ class Agent:
             [self.built / "agent/epmdns", "register", node, str(port)], env=self.env, stdout=subprocess.PIPE
         )
         self.running.append(popen)
+        assert select.select([popen.stdout], [], [], DEADLINE_S)[0], f"{node} was not registered"
         assert node.encode() in popen.stdout.readline()
         return popen
 

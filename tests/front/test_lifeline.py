@@ -12,7 +12,8 @@ import threading
 import time
 
 import pytest
-from front import ALONE, DAEMON, DEADLINE_S, WRAP, wait_until
+from front import ALONE, DAEMON, DEADLINE_S, END_WITHIN_S, WRAP, is_ever_within, wait_until
+from processes import cpu_seconds
 
 OPTION = "--exit-on-stdin-eof"
 
@@ -59,30 +60,40 @@ def end_of(daemon, ours):
 
 @pytest.mark.parametrize("make", [pipe, sockets, terminal])
 def test_the_end_of_its_input_ends_it_in_good_order(place, hold, make):
-    daemon, ours = hold(make)
-    life = place.discovery.start()
-    life.begin()
-    client = daemon.started().client()
-    client.register(b"a@h")
-    life.expect("publish")
-    code, seconds = end_of(daemon, ours)
-    assert code == 0 and seconds < 2
-    assert not place.socket.exists()
-    assert client.receive() is None
-    life.expect_end()
+    def end():
+        daemon, ours = hold(make)
+        life = place.discovery.start()
+        life.begin()
+        client = daemon.started().client()
+        client.register(b"a@h")
+        life.expect("publish")
+        code, seconds = end_of(daemon, ours)
+        assert code == 0
+        assert not place.socket.exists()
+        assert client.receive() is None
+        life.expect_end()
+        return seconds
+
+    assert is_ever_within(END_WITHIN_S, end)
 
 
 def test_so_does_the_death_of_who_holds_it(place):
     """Who is killed closes nothing himself."""
     holder = "import subprocess, sys; print(subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE).pid, flush=True); input()"
-    with subprocess.Popen(
-        [sys.executable, "-c", holder, *WRAP, DAEMON, OPTION, *ALONE], env=place.env, stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-    ) as parent:  # fmt: skip
-        pid = int(parent.stdout.readline())
-        wait_until(place.socket.exists, "the socket")
-        parent.kill()
-    wait_until(lambda: not place.socket.exists() and not is_alive(pid), "the end of the orphan", 2)
+
+    def end():
+        with subprocess.Popen(
+            [sys.executable, "-c", holder, *WRAP, DAEMON, OPTION, *ALONE], env=place.env, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        ) as parent:  # fmt: skip
+            pid = int(parent.stdout.readline())
+            wait_until(place.socket.exists, "the socket")
+            began = time.monotonic()
+            parent.kill()
+        wait_until(lambda: not place.socket.exists() and not is_alive(pid), "the end of the orphan")
+        return time.monotonic() - began
+
+    assert is_ever_within(END_WITHIN_S, end)
 
 
 def is_alive(pid):
@@ -95,17 +106,25 @@ def is_alive(pid):
 
 @pytest.mark.skipif(bool(WRAP), reason="valgrind takes time of its own")
 def test_it_ends_in_time_and_does_not_spin_if_discovery_hangs(place, hold):
-    daemon, ours = hold(pipe)
-    life = place.discovery.start()
-    life.begin()
-    daemon.started().client().register(b"a@h")
-    life.say("hang")
-    life.say("published", "whatever")  # done in their order
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    code, seconds = end_of(daemon, ours)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert code == 0 and seconds < 2
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.3  # in all its life
+    def ended_children():
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
+    def end():
+        daemon, ours = hold(pipe)
+        life = place.discovery.start()
+        life.begin()
+        daemon.started().client().register(b"a@h")
+        life.say("hang")
+        # What it took to start is not of interest, and is much where an emulator runs it.
+        before = ended_children() + cpu_seconds(daemon.process.pid) + cpu_seconds(life.pid)
+        code, seconds = end_of(daemon, ours)
+        assert code == 0
+        assert seconds > 1  # it was waited for
+        assert ended_children() - before < 0.3
+        return seconds
+
+    assert is_ever_within(END_WITHIN_S, end)
 
 
 @pytest.mark.parametrize("make", [pipe, sockets])
@@ -121,15 +140,20 @@ def test_what_is_written_to_it_is_dropped_and_holds_nobody_up(place, hold, make)
         while not is_enough.is_set():
             written += os.write(ours, b"stop\n\0" * 4096)
 
-    writer = threading.Thread(target=flood)
+    writer = threading.Thread(target=flood, daemon=True)
     writer.start()
     slowest = 0.0
-    while written < 64 << 20:
-        began = time.monotonic()
-        assert client.lookup(b"a@h") == ("127.0.0.1", 4000)
-        slowest = max(slowest, time.monotonic() - began)
-    is_enough.set()
+    deadline = time.monotonic() + DEADLINE_S
+    try:
+        while written < 64 << 20:
+            began = time.monotonic()
+            assert began < deadline, written
+            assert client.lookup(b"a@h") == ("127.0.0.1", 4000)
+            slowest = max(slowest, time.monotonic() - began)
+    finally:
+        is_enough.set()
     writer.join(DEADLINE_S)
+    assert not writer.is_alive()
     assert slowest < 1
     assert daemon.memory_kb() < 16384
     assert end_of(daemon, ours)[0] == 0
