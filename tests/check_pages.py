@@ -10,7 +10,7 @@
 - numbers in the help of an option are in its paragraph; ranges, values and repeats that a paragraph of epmdnsd(8)
   promises are what the program takes
 - the frames in the examples of epmdns-protocol(7) are frames of that protocol
-- the test functions and files that epmdns-fleet(7) names are there
+- the test files that a page names are there, where it says; epmdns-fleet(7) names those that hold it
 
 What is particular to one page is in check_docs.py. Prints a line for each difference; exit code 1 if there is any.
 """
@@ -74,8 +74,8 @@ def check_sections(root, pages):
                 problems.append(f"{named(page)} refers to {section} of {name}({digit}), which is not there")
 
 
-def variables_read(text):
-    """The environment variables that sources read; a name that is not spelled out where it is read is that of a
+def variables_read(page, text):
+    """The environment variables that the sources of a page read; a name that is not spelled out where it is read is that of a
     constant, or what the function that reads it is called with."""
     found = set()
     for argument in re.findall(r"\bgetenv\(\s*([^),\s]+|\w+\(\w+\))", text):
@@ -90,14 +90,14 @@ def variables_read(text):
             keys = re.search(r"^keys\(\) -> \[([^]]*)\]", text, re.M).group(1).replace(" ", "").split(",")
             found |= {f"EPMDNS_{key.upper()}" for key in keys}
         else:
-            problems.append(f"{path.name}: which variable is getenv({argument})?")
+            problems.append(f"{named(page)}: its sources have a getenv({argument}): which variable is that?")
     return found
 
 
 def check_environment(root, pages):
     for page, patterns in SOURCES.items():
         files = [path for pattern in patterns for path in sorted(root.glob(pattern))]
-        variables = variables_read("\n".join(path.read_text() for path in files))
+        variables = variables_read(page, "\n".join(path.read_text() for path in files))
         if not variables:
             problems.append(f"{named(page)}: its sources read no variable")
         heads = re.findall(r"^_.*$", sections(pages[page]).get("ENVIRONMENT", ""), re.M)
@@ -194,7 +194,8 @@ def check_tests(root, pages):
     for page, text in pages.items():
         names = re.findall(r"(?:tests/)?[\w/]*\w\.py\b", plain(text))
         for name in names:
-            if not any((root / "tests").glob(f"**/{Path(name).name}")):
+            is_there = (root / name).exists() if "/" in name else any((root / "tests").glob(f"**/{name}"))
+            if not is_there:
                 problems.append(f"{named(page)} names {name}, which is not there")
     if "tests/integration/test_fleet.py" not in plain(pages["epmdns-fleet.7"]):
         problems.append("epmdns-fleet(7) does not name its tests")
