@@ -36,11 +36,15 @@ build()
 	fi
 }
 
-# copy_as_newer DIRECTORY: this tree there, as a later version.
+# copy_as_newer DIRECTORY: this tree there, as a later version. A file that git knows may have been deleted.
 copy_as_newer()
 {
-	git ls-files -z --cached --others --exclude-standard |
-		xargs -0 cp --parents --no-dereference --target-directory="$1" && git -C "$1" init --quiet || return 1
+	# shellcheck disable=SC2016  # expanded by the other shell
+	git ls-files -z --cached --others --exclude-standard | xargs -0 sh -c '
+		for file; do
+			[ -e "$file" ] || [ -L "$file" ] || continue
+			cp --parents --no-dereference --target-directory="$0" "$file" || exit 1
+		done' "$1" && git -C "$1" init --quiet || return 1
 	version=$(sed -n "s/^  version: '\(.*\)',$/\1/p" meson.build)
 	sed -i "s/^  version: '$version',$/  version: '$NEWER',/" "$1/meson.build"
 	sed -i "1s/($version\(.*\))/($NEWER\1)/" "$1/packaging/debian/changelog"
@@ -73,6 +77,18 @@ prepare()
 	build "$1" "$tree" "$place/$1/present" --twice && build "$1" "$newer" "$place/$1/newer" && fill "$1" || return 1
 }
 
+# run SUITE RECORD PYTEST-ARGUMENT...: tests on machines of SUITE, whose record is in the sum at the end.
+run()
+{
+	suite=$1
+	record=$place/$2.xml
+	sums="$sums $2=$record"
+	shift 2
+	as_root env LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 "EPMDNS_SYSTEM_ROOT=$ROOTS/system-$suite" \
+		"EPMDNS_PACKAGES=$place/$suite/present" "EPMDNS_PACKAGES_NEWER=$place/$suite/newer" \
+		/usr/bin/python3 -m pytest -p no:cacheprovider -q --durations=5 -rP --junitxml="$record" "$@"
+}
+
 suites=
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
 	case $1 in
@@ -82,7 +98,6 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do
 	shift
 done
 [ $# -eq 0 ] || shift
-[ $# -gt 0 ] || set -- tests/packages
 
 # shellcheck disable=SC2086  # a list of words
 install_packages $PACKAGES_MACHINES || exit 1
@@ -97,8 +112,7 @@ copy_as_newer "$newer" || complain "the tree cannot be copied" || exit 1
 sums=
 for suite in ${suites:-bookworm trixie}; do
 	heading "Packages of $suite"
-	record=$place/$suite.xml
-	rm -f "$record"
+	rm -f "$place/$suite.xml" "$place/$suite-alone.xml"
 	prepare "$suite"
 	case $? in
 	0) ;;
@@ -108,15 +122,16 @@ for suite in ${suites:-bookworm trixie}; do
 		;;
 	*)
 		complain "$suite cannot be tested"
-		sums="$sums $suite=$record" # missing, and so a failure
+		sums="$sums $suite=$place/$suite.xml" # missing, and so a failure
 		continue
 		;;
 	esac
-	as_root env LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 "EPMDNS_SYSTEM_ROOT=$ROOTS/system-$suite" \
-		"EPMDNS_PACKAGES=$place/$suite/present" "EPMDNS_PACKAGES_NEWER=$place/$suite/newer" \
-		/usr/bin/python3 -m pytest -p no:cacheprovider -q --durations=5 -n 3 -rP \
-		--junitxml="$record" "$@"
-	sums="$sums $suite=$record"
+	if [ $# -gt 0 ]; then
+		run "$suite" "$suite" -n 3 "$@"
+	else
+		run "$suite" "$suite" -n 3 -m "not alone" tests/packages
+		run "$suite" "$suite-alone" -m alone tests/packages
+	fi
 done
 
 heading "Sum"
