@@ -27,6 +27,10 @@ REPORTED_BYTES = 12000  # of each journal and log, from its end
 _labs = []
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "alone: not beside other tests")
+
+
 @pytest.fixture(scope="session")
 def lab():
     laboratory = MachineLab()

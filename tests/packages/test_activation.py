@@ -2,12 +2,17 @@
 # SPDX-FileCopyrightText: 2026 The epmdns authors
 """The socket is systemd's: it is there before the agent and after it, and who may connect is its to say."""
 
+import os.path
+import re
+from pathlib import Path
+
 import pytest
 
 from lab_process import wait_until
 from lab_wire import Client, Gone
 from packages import SOCKET, unit_states
 
+PAGE = Path(__file__).resolve().parents[2] / "packaging/man/epmdnsd.8.scd"
 GATE = "/run/may-start"
 
 # The agent does not start before this file is there: what happens meanwhile is no matter of luck.
@@ -75,13 +80,25 @@ def test_no_connection_is_refused_during_restarts(a):
     assert socket_file(a) == before
 
 
+def page_on_groups():
+    """What epmdnsd(8) says how a group gets the socket. Return: (path of a file, its text, the commands that follow)."""
+    section = PAGE.read_text().partition("\n# DEBIAN\n")[2].partition("\n# SECURITY\n")[0]
+    path, text, commands = re.search(
+        r"^```\n# (/etc/systemd/system/\S+)\n(.+?)^```\n\n^```\n((?:\$ sudo .+\n)+)```$", section, re.M | re.S
+    ).groups()
+    return path, text, re.findall(r"^\$ sudo (.+)$", commands, re.M)
+
+
 def test_a_group_may_register_and_others_are_told(a, lab):
-    """The drop-in of epmdnsd(8)."""
+    """The drop-in of epmdnsd(8), as it stands there."""
+    path, text, commands = page_on_groups()
+    assert "systemctl restart epmdnsd.socket epmdnsd.service" in commands
     a.run(["groupadd", "erlang"])
     a.run(["usermod", "--append", "--groups=erlang", "alice"])
-    a.drop_in("epmdnsd.socket", "[Socket]\nSocketMode=0660\nSocketGroup=erlang\n")
-    a.systemctl("stop", "epmdnsd.service", "epmdnsd.socket")
-    a.systemctl("start", "epmdnsd.socket", "epmdnsd.service")
+    a.run(["mkdir", "-p", os.path.dirname(path)])
+    a.write(path, text)
+    for command in commands:
+        a.run(command.split())
     assert a.run(["stat", "--format=%a %U:%G", SOCKET]).stdout == "660 root:erlang\n"
     a = lab.machine("a", a.freeze())  # and so it is after a boot
     a.wait_until_served()

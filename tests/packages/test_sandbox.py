@@ -11,6 +11,7 @@ from lab_process import wait_until
 from lab_wire import Client, Gone, code_name
 from packages import UNITS
 
+NEWS_WITHIN = 5.0  # seconds, on a machine that does more than this; usual figures are in README.md and epmdnsd(8)
 EXPOSURE = 20  # the most that systemd-analyze may find, in tenths
 
 SANDBOX = {
@@ -52,7 +53,7 @@ def test_the_main_job_in_the_sandbox(pair, report):
     killed = time.monotonic()
     bob.kill()
     gone, _ = watch.wait("down", bob.name, after=killed)
-    assert gone - killed <= 2.0
+    assert gone - killed <= NEWS_WITHIN
     assert a.status()["downs_refused"] == 1  # its port was asked
     report(killed_and_known_elsewhere_s=f"{gone - killed:.2f}")
 
@@ -67,7 +68,7 @@ def test_a_cable_that_is_out_and_back(pair, report):
     back = time.monotonic()
     a.link(True)
     here, _ = watch.wait("up", bob.name, after=back)
-    assert gone - out <= 2.0 and here - back <= 3.0
+    assert gone - out <= NEWS_WITHIN and here - back <= NEWS_WITHIN
     assert a.status()["downs_cut"] == 1
     alice.disconnect(bob)
     assert alice.ping(bob)
@@ -93,8 +94,9 @@ def test_no_system_call_is_denied(pair):
     watch.wait("down", bob.name, after=out)
     a.link(True)
     watch.wait("up", bob.name, after=out)
+    killed = time.monotonic()
     bob.kill()
-    watch.wait("down", bob.name, after=time.monotonic() - 1)
+    watch.wait("down", bob.name, after=killed)
     for machine in pair:
         machine.systemctl("restart", "avahi-daemon.service")
         machine.wait_until_served()

@@ -7,11 +7,14 @@ import re
 import signal
 import time
 
+import pytest
+
 from lab_process import wait_until
 from lab_wire import Client, reach
 from packages import BACK_WITHIN, DEFAULTS
 
-WATCHDOG = "[Service]\nWatchdogSec=2\n"
+WATCHDOG_S = 5
+WATCHDOG = f"[Service]\nWatchdogSec={WATCHDOG_S}\n"
 
 
 def restarts(machine):
@@ -34,6 +37,7 @@ def back_after(machine, creations, broken):
         return time.monotonic() - broken
 
 
+@pytest.mark.alone  # compares times
 def test_an_agent_that_is_killed_is_back_with_its_nodes(a, report):
     creations = two_nodes(a)
     gaps = []
@@ -57,13 +61,13 @@ def test_an_agent_that_hangs_is_replaced_by_the_watchdog(a):
     creations = two_nodes(a)
     before = restarts(a)
     a.kill_in(signal.SIGSTOP, a.main_pid())
-    wait_until(lambda: restarts(a) > before, 20, "the watchdog", interval=0.1)
+    wait_until(lambda: restarts(a) > before, 40, "the watchdog", interval=0.1)
     back_after(a, creations, time.monotonic())
     assert "Watchdog timeout" in a.journal("--unit=epmdnsd.service")
 
 
 def test_an_avahi_that_hangs_is_named_and_no_reason_to_restart(a):
-    """For longer than the watchdog waits."""
+    """For longer than twice what the watchdog waits."""
     a.drop_in("epmdnsd.service", WATCHDOG)
     a.systemctl("restart", "epmdnsd.service")
     a.wait_until_served()
@@ -74,9 +78,9 @@ def test_an_avahi_that_hangs_is_named_and_no_reason_to_restart(a):
     def is_named():
         done = a.as_user("alice", ["epmdns", "status", "--json"], check=False)
         found = re.search(r"avahi-daemon has not answered for (\d+) s", json.loads(done.stdout)["backend_text"])
-        return done.returncode == 1 and found and int(found[1]) >= 6
+        return done.returncode == 1 and found and int(found[1]) > 2 * WATCHDOG_S + 1
 
-    wait_until(is_named, 20, "the status to say it", interval=0.2)
+    wait_until(is_named, 40, "the status to say it", interval=0.2)
     assert "avahi-daemon does not answer" in a.show("epmdnsd.service", "StatusText")["StatusText"]
     assert (restarts(a), a.main_pid()) == before
     with Client(a) as client:
@@ -120,7 +124,9 @@ def test_a_wrong_option_ends_it_with_the_reason_and_not_in_a_loop(a):
     alice = a.start_node("alice@at.home")  # its VM goes on asking for the agent
     a.wait_for_nodes(alice)
     a.write(DEFAULTS, 'EPMDNSD_OPTIONS="--no-such-option"\n')
-    assert a.systemctl("restart", "epmdnsd.service", check=False).returncode != 0
+    restarted = a.systemctl("restart", "epmdnsd.service", check=False)
+    assert restarted.returncode != 0
+    assert "failed" in restarted.stderr, restarted  # and not that somebody has "canceled" it
     wait_until(lambda: a.show("epmdnsd.socket", "ActiveState")["ActiveState"] == "inactive", 20, "the socket to go")
     service = a.show("epmdnsd.service", "ActiveState", "ExecMainStatus", "NRestarts")
     assert service == {"ActiveState": "failed", "ExecMainStatus": "2", "NRestarts": "0"}

@@ -4,6 +4,8 @@
 
 import time
 
+import pytest
+
 from lab_wire import Client
 from packages import BACK_WITHIN, DEFAULTS, RUNNING, SOCKET, difference, files, unit_states
 
@@ -24,6 +26,7 @@ def gap(watch, names, began):
     return max(watch.wait("up", name, after=lost)[0] for name in names) - lost
 
 
+@pytest.mark.alone  # compares times
 def test_an_upgrade_under_nodes_that_stay(pair, present, newer, report):
     a, b = pair
     a.write(DEFAULTS, OPTIONS)
