@@ -282,7 +282,8 @@ def test_garbage_from_many_is_answered_and_costs_nobody_anything(place, clients)
             assert (code_name(message), message.id) == expected, data
             assert client.receive() is None
     assert set(answers) == {None, "bad_frame", "hello_first"}
-    wait_until(lambda: bystander.status("sessions") == str(1 + len(answers[None])), "the end of the others")
+    # Of those who are to go on some may have been at it for as long as one may take to say hello.
+    wait_until(lambda: int(bystander.status("sessions")) <= 1 + len(answers[None]), "the end of the others")
     close_all(clients)
     wait_until(lambda: bystander.status("sessions") == "1", "the end of all")
     bystander.check()
