@@ -64,14 +64,23 @@ def _read(output):
 
 def advertised(host, places):
     """{node: Service} of these nodes, {name: address}, as soon as Avahi of a host has them so."""
-    browser = host.spawn(["avahi-browse", "-rpk", "_erlang-dist._tcp"])
+    argv = ["avahi-browse", "-rpk", "_erlang-dist._tcp"]
+    browser = host.spawn(argv)
 
     def seen():
+        nonlocal browser
         found = _read(browser.output)
-        return all(name in found and found[name].addresses == [where] for name, where in places.items()) and found
+        if not found.keys() >= places.keys():
+            return None
+        if all(found[name].addresses == [where] for name, where in places.items()):
+            return found
+        # It shows the first address that it hears of, of either family, and then no other.
+        browser.kill()
+        browser = host.spawn(argv)
+        return None
 
     try:
-        return wait_until(seen, 30, lambda: f"{places}; there is {_read(browser.output)}")
+        return wait_until(seen, 30, lambda: f"{places}; there is {_read(browser.output)}", interval=0.2)
     finally:
         browser.kill()
 
