@@ -86,7 +86,8 @@ run()
 	shift 2
 	as_root env LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 "EPMDNS_SYSTEM_ROOT=$ROOTS/system-$suite" \
 		"EPMDNS_PACKAGES=$place/$suite/present" "EPMDNS_PACKAGES_NEWER=$place/$suite/newer" \
-		/usr/bin/python3 -m pytest -p no:cacheprovider -q --durations=5 -rP --junitxml="$record" "$@"
+		/usr/bin/python3 -m pytest -p no:cacheprovider -q --durations=5 -rP -o junit_family=xunit1 \
+		--junitxml="$record" "$@"
 }
 
 suites=
