@@ -414,7 +414,7 @@ one(Path) ->
     stop(Supervisor).
 
 stubborn(Path) ->
-    Program = script(Path, "agent", ["trap '' PIPE", "while :; do sleep 1; done"]),
+    Program = script(Path, "agent", ["trap '' PIPE", "exec tail -f /dev/null >/dev/null"]),
     Supervisor = start(#{program => Program}),
     until_started(Path, 1),
     {_, Pid} = running(),

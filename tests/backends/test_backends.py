@@ -9,10 +9,10 @@ import select
 import shutil
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 TREE = Path(__file__).resolve().parents[2]
 MESON = os.environ.get("EPMDNS_MESON", "meson")
@@ -66,16 +66,14 @@ class Agent:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen([built / "agent/epmdnsd"], env=self.env, stderr=log)
         try:
-            self.until(lambda: (directory / "socket").exists(), "the socket")
+            wait_until(lambda: self.is_running() and (directory / "socket").exists(), DEADLINE_S, "the socket")
         except BaseException:
             self.close()
             raise
 
-    def until(self, predicate, what):
-        end = time.monotonic() + DEADLINE_S
-        while not predicate():
-            assert self.process.poll() is None and time.monotonic() < end, f"waited in vain for {what}"
-            time.sleep(0.01)
+    def is_running(self):
+        assert self.process.poll() is None, self.log.read_text()
+        return True
 
     def ask(self, *args):
         return run(self.built / "agent/epmdns", *args, env=self.env, timeout=DEADLINE_S)
@@ -143,7 +141,7 @@ def test_two_clients_meet_through_it(agent):
     nodes = {json.loads(line)["node"] for line in agent.ask("list", "--json")[1].splitlines()}
     assert nodes == {"a@here.home", "b@there.home"}
     first.terminate()
-    agent.until(lambda: agent.ask("lookup", "a@here.home")[0] == 1, "its end")
+    wait_until(lambda: agent.ask("lookup", "a@here.home")[0] == 1, DEADLINE_S, "its end")
 
 
 def test_auto_is_none_and_that_is_said(agent):

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import epmdns_wire as wire
+import waiting
 from processes import memory_kb
 
 TREE = Path(__file__).resolve().parents[2]
@@ -31,14 +32,8 @@ UNCONFIRMED, CONFLICT = 2, 3  # states, as 1 for up is
 
 
 def wait_until(predicate, what, deadline_s=DEADLINE_S):
-    """Until predicate returns something true. Return: that."""
-    end = time.monotonic() + deadline_s
-    while True:
-        seen = predicate()
-        if seen:
-            return seen
-        assert time.monotonic() < end, f"waited in vain for {what}"
-        time.sleep(0.01)
+    """waiting.wait_until() with the deadline of all tests here."""
+    return waiting.wait_until(predicate, deadline_s, what, 0.01)
 
 
 def is_ever_within(seconds, measure, tries=3):

@@ -17,10 +17,15 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import lab_otp
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+
+from waiting import wait_until  # noqa: E402
 
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -32,22 +37,6 @@ FOREIGN = re.compile(
 
 class LabUnavailable(Exception):
     """This machine cannot simulate hosts; the text says in one line what is missing."""
-
-
-def wait_until(predicate, timeout=10.0, what="a condition", interval=0.02):
-    """Call predicate until it returns something true, and return that.
-
-    Tests never sleep: they say what they wait for, and for how long at most. what: text, or a function that
-    makes it when the wait was in vain.
-    """
-    deadline = time.monotonic() + timeout
-    while True:
-        seen = predicate()
-        if seen:
-            return seen
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited {timeout:g} s in vain for {what() if callable(what) else what}")
-        time.sleep(interval)
 
 
 def wait_until_steady(read, seconds, timeout, what, interval=0.1):

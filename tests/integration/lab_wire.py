@@ -6,14 +6,11 @@ from __future__ import annotations
 
 import itertools
 import socket
-import sys
 import time
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+from lab_process import wait_until  # which also says where tests/lib is
 
-import epmdns_wire as wire  # noqa: E402
-from lab_process import wait_until  # noqa: E402
+import epmdns_wire as wire
 
 SOCKET = "/run/epmdns/socket"
 INET = 4

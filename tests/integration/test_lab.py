@@ -111,10 +111,11 @@ def test_a_lab_needs_no_privileges(lab):
         pytest.skip("no user namespaces on this machine")
     # in a place that nobody can read, which neither the source tree nor tmp_path need be
     source = Path("/tmp") / f"epmdns-lab-source-{os.getpid()}"
-    shutil.copytree(HERE, source, ignore=shutil.ignore_patterns("__pycache__"))
+    for part in (HERE, HERE.parent / "lib"):
+        shutil.copytree(part, source / part.name, ignore=shutil.ignore_patterns("__pycache__"))
     source.chmod(0o755)
     try:
-        child, pids, directory = little_lab(source, NOBODY)
+        child, pids, directory = little_lab(source / HERE.name, NOBODY)
         child.communicate("")
         assert child.returncode == 0
         wait_until(lambda: gone(pids), what="the hosts to die")

@@ -15,9 +15,9 @@ from packages import SOCKET, unit_states
 PAGE = Path(__file__).resolve().parents[2] / "packaging/man/epmdnsd.8.scd"
 GATE = "/run/may-start"
 
-# The agent does not start before this file is there: what happens meanwhile is no matter of luck.
+# The agent does not start before somebody has written to this pipe: what happens meanwhile is no matter of luck.
 GATED = f"""[Service]
-ExecStartPre=/bin/sh -c 'until [ -e {GATE} ]; do sleep 0.02; done'
+ExecStartPre=/bin/cat {GATE}
 """
 
 
@@ -47,6 +47,7 @@ def test_a_node_starts_the_agent(a):
 
 def test_who_comes_while_it_is_restarted_waits_and_is_answered(a):
     before = socket_file(a)
+    a.run(["mkfifo", GATE])
     a.drop_in("epmdnsd.service", GATED)
     a.systemctl("restart", "--no-block", "epmdnsd.service")
     wait_until(lambda: a.show("epmdnsd.service", "SubState")["SubState"] == "start-pre", what="the gate")
