@@ -94,9 +94,7 @@ if [ -n "$suite" ]; then
 		PACKAGES_DEB=$(packages_cross "$arch")
 	fi
 	# shellcheck disable=SC2086  # a list of words
-	make_root "$root" "$suite" $PACKAGES_DEB ||
-		complain "there is no root with $suite${arch:+ for $arch}: $(grep -m 1 '^E:' "$ROOTS/$root.log" 2>/dev/null)" ||
-		exit 1
+	want_root "$suite${arch:+ for $arch}" "$root" "$suite" $PACKAGES_DEB || exit 1
 	copy_tree "$work/tree" && mkdir "$work/output" || exit 1
 	# shellcheck disable=SC2086  # a word or none
 	in_root "$root" "$work" env TMPDIR=/mnt EPMDNS_IN_ROOT=yes \

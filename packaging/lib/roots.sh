@@ -84,3 +84,19 @@ make_root()
 		echo "$wanted" | as_root tee "$root.new/packages" >/dev/null &&
 		as_root mv "$root.new" "$root"
 )
+
+# want_root WHAT NAME SUITE PACKAGE...: make_root, and say why there is none for WHAT. Return: the same.
+want_root()
+{
+	want_root_what=$1
+	shift
+	make_root "$@"
+	case $? in
+	0) return 0 ;;
+	2)
+		complain "$want_root_what cannot be fetched: $(grep -m 1 '^E:' "$ROOTS/$1.log")"
+		return 2
+		;;
+	*) complain "there is no root for $want_root_what" ;;
+	esac
+}
