@@ -126,7 +126,17 @@ static bool is_built_in(const char *backend)
 	return strstr(", " EPMDNS_BACKENDS ",", word) != NULL;
 }
 
-// Return: 0, or the exit status.
+static int parse_number(const char *value, int base, long min, long max, long *number)
+{
+	char *end;
+
+	errno = 0;
+	*number = strtol(value, &end, base);
+	return errno != 0 || end == value || *end != '\0' || *number < min || *number > max;
+}
+
+// What parses an option returns 0, or the exit status.
+
 static int parse_backend(struct options *options, const char *value)
 {
 	static const char *const names[] = {"auto", "avahi", "none"};
@@ -146,18 +156,41 @@ static int parse_backend(struct options *options, const char *value)
 	return 0;
 }
 
-static int parse_number(const char *value, int base, long min, long max, long *number)
+static int parse_count(const char *option, const char *value, long min, long max, long *number)
 {
-	char *end;
+	if (parse_number(value, 10, min, max, number) != 0) {
+		return options_complain("--%s: \"%s\" is no number from %ld to %ld", option, value,
+					min, max);
+	}
+	return 0;
+}
 
-	errno = 0;
-	*number = strtol(value, &end, base);
-	return errno != 0 || end == value || *end != '\0' || *number < min || *number > max;
+static int parse_mode(struct options *options, const char *value)
+{
+	long mode;
+
+	if (parse_number(value, 8, 1, 0777, &mode) != 0) {
+		return options_complain("--socket-mode: \"%s\" is no octal mode", value);
+	}
+	options->socket_mode = (mode_t)mode;
+	return 0;
+}
+
+static int parse_interface(struct options *options, const char *value)
+{
+	if (value[0] == '\0' || strlen(value) >= IFNAMSIZ) {
+		return options_complain("--interface: \"%s\" is no interface's name", value);
+	}
+	if (options->n_interfaces == LINK_INTERFACES_MAX) {
+		return options_complain("--interface %s: too many interfaces", value);
+	}
+	options->interfaces[options->n_interfaces++] = value;
+	return 0;
 }
 
 /*
  * The discovery process matches names; what is empty takes back all before it, so that they need
- * not be told. Return: 0, or the exit status.
+ * not be told.
  */
 static int parse_pattern(struct options *options, const char *value)
 {
@@ -186,7 +219,7 @@ const char *options_variable(const char *name)
 int options_parse(struct options *options, int argc, char **argv)
 {
 	int id;
-	int status;
+	int status = 0;
 	long number;
 
 	*options =
@@ -194,65 +227,34 @@ int options_parse(struct options *options, int argc, char **argv)
 	while ((id = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
 		switch (id) {
 		case OPTION_SOCKET:
-			if (optarg[0] == '\0') {
-				return options_complain("--socket: the path is empty");
-			}
+			status = optarg[0] != '\0'
+					 ? 0
+					 : options_complain("--socket: the path is empty");
 			options->socket = optarg;
 			break;
 		case OPTION_SOCKET_MODE:
-			if (parse_number(optarg, 8, 1, 0777, &number) != 0) {
-				return options_complain("--socket-mode: \"%s\" is no octal mode",
-							optarg);
-			}
-			options->socket_mode = (mode_t)number;
+			status = parse_mode(options, optarg);
 			break;
 		case OPTION_BACKEND:
 			status = parse_backend(options, optarg);
-			if (status != 0) {
-				return status;
-			}
 			break;
 		case OPTION_INTERFACE:
-			if (optarg[0] == '\0' || strlen(optarg) >= IFNAMSIZ) {
-				return options_complain(
-					"--interface: \"%s\" is no interface's name", optarg);
-			}
-			if (options->n_interfaces == LINK_INTERFACES_MAX) {
-				return options_complain("--interface %s: too many interfaces",
-							optarg);
-			}
-			options->interfaces[options->n_interfaces++] = optarg;
+			status = parse_interface(options, optarg);
 			break;
 		case OPTION_IGNORE_INTERFACE:
 			status = parse_pattern(options, optarg);
-			if (status != 0) {
-				return status;
-			}
 			break;
 		case OPTION_TTL:
-			if (parse_number(optarg, 10, TTL_MIN_S, TTL_MAX_S, &number) != 0) {
-				return options_complain(
-					"--ttl: \"%s\" is no number of seconds from %d to %d",
-					optarg, TTL_MIN_S, TTL_MAX_S);
-			}
+			status = parse_count("ttl", optarg, TTL_MIN_S, TTL_MAX_S, &number);
 			options->ttl_s = (uint16_t)number;
 			break;
 		case OPTION_MAX_PEERS:
-			if (parse_number(optarg, 10, 1, AGENT_PEERS_MAX, &number) != 0) {
-				return options_complain(
-					"--max-peers: \"%s\" is no number from 1 to %d", optarg,
-					AGENT_PEERS_MAX);
-			}
+			status = parse_count("max-peers", optarg, 1, AGENT_PEERS_MAX, &number);
 			options->peers_max = (uint32_t)number;
 			break;
 		case OPTION_AVAHI_CACHE_ENTRIES:
-			if (parse_number(optarg, 10, CACHE_ENTRIES_MIN, CACHE_ENTRIES_MAX,
-					 &number) != 0) {
-				return options_complain(
-					"--avahi-cache-entries: \"%s\" is no number from %d "
-					"to %d",
-					optarg, CACHE_ENTRIES_MIN, CACHE_ENTRIES_MAX);
-			}
+			status = parse_count("avahi-cache-entries", optarg, CACHE_ENTRIES_MIN,
+					     CACHE_ENTRIES_MAX, &number);
 			options->cache_entries = (uint32_t)number;
 			break;
 		case OPTION_ALLOW_OFF_LINK:
@@ -277,6 +279,9 @@ int options_parse(struct options *options, int argc, char **argv)
 		default: // getopt_long() has said what was wrong
 			fputs("epmdnsd: see epmdnsd --help\n", stderr);
 			return EXIT_USAGE;
+		}
+		if (status != 0) {
+			return status;
 		}
 	}
 	if (optind < argc) {
