@@ -14,23 +14,23 @@ pytest.register_assert_rewrite("claims", "trials")  # so that their failures are
 from lab import Host, Lab, LabUnavailable  # noqa: E402
 
 REPORTED_BYTES = 6000  # of each log, from its end
-_labs = []
+open_labs = []
 _sizes = {}  # how long each log was when the test began
 
 
 @contextmanager
-def opened_lab():
+def opened_lab(kind=Lab):
     """An empty lab; starting it takes milliseconds. For a test that needs hosts of its own."""
-    laboratory = Lab()
+    laboratory = kind()
     try:
         laboratory.__enter__()
     except LabUnavailable as reason:
         pytest.skip(f"cannot simulate hosts: {reason}")
-    _labs.append(laboratory)
+    open_labs.append(laboratory)
     try:
         yield laboratory
     finally:
-        _labs.remove(laboratory)
+        open_labs.remove(laboratory)
         laboratory.__exit__(None, None, None)
 
 
@@ -106,12 +106,12 @@ def clean_hosts_for_the_next_test():
     for process in _processes():
         _sizes[process] = process.log.stat().st_size
     yield
-    for laboratory in _labs:
+    for laboratory in open_labs:
         laboratory.quiesce()
 
 
 def _processes():
-    return [process for laboratory in _labs for process in laboratory.processes()]
+    return [process for laboratory in open_labs for process in laboratory.processes()]
 
 
 @pytest.hookimpl(hookwrapper=True)

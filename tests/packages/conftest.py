@@ -18,13 +18,11 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "packages"), str(TESTS / "integration"), str(TESTS / "lib")]
 pytest.register_assert_rewrite("machine", "packages")
 
-from lab_fixtures import report  # noqa: E402, F401
-from lab_process import LabUnavailable  # noqa: E402
+from lab_fixtures import open_labs, opened_lab, report  # noqa: E402, F401
 from machine import Disk, MachineLab  # noqa: E402
 from packages import Packages  # noqa: E402
 
 REPORTED_BYTES = 12000  # of each journal and log, from its end
-_labs = []
 
 
 def pytest_configure(config):
@@ -33,17 +31,8 @@ def pytest_configure(config):
 
 @pytest.fixture(scope="session")
 def lab():
-    laboratory = MachineLab()
-    try:
-        laboratory.__enter__()
-    except LabUnavailable as reason:
-        pytest.skip(f"cannot simulate machines: {reason}")
-    _labs.append(laboratory)
-    try:
+    with opened_lab(MachineLab) as laboratory:
         yield laboratory
-    finally:
-        _labs.remove(laboratory)
-        laboratory.__exit__(None, None, None)
 
 
 @pytest.fixture(scope="session")
@@ -113,7 +102,7 @@ def pytest_runtest_makereport(item):
     outcome = (yield).get_result()
     if not outcome.failed:
         return
-    for machine in [machine for laboratory in _labs for machine in laboratory.members]:
+    for machine in [machine for laboratory in open_labs for machine in laboratory.members]:
         texts = [(repr(process), process.output) for process in machine.processes]
         if machine.popen.poll() is None:
             texts.append((f"journal of {machine.name}", machine.journal()))
