@@ -75,10 +75,10 @@ def check_sections(root, pages):
 
 
 def variables_read(page, text):
-    """The environment variables that the sources of a page read; a name that is not spelled out where it is read is that of a
-    constant, or what the function that reads it is called with."""
+    """The environment variables that the sources of a page read; a name that is not spelled out where it is read is that
+    of a constant, or what the function that reads it is called with."""
     found = set()
-    for argument in re.findall(r"\bgetenv\(\s*([^),\s]+|\w+\(\w+\))", text):
+    for argument in re.findall(r"\bgetenv\(\s*([^),\s]+)", text):
         literal = re.match(r'"(\w+)"', argument)
         constant = re.search(rf'define[ (]{re.escape(argument.lstrip("?"))},? "(\w+)"', text)
         function = re.search(rf"\b(\w+)\(const char \*{re.escape(argument)}\)\n{{", text)

@@ -22,7 +22,7 @@ cd "$tree" || exit 1
 . packaging/lib/roots.sh
 
 export PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8
-export EPMDNS_STORM_STEPS=8000 # the fewest in which all happens that is to happen
+export EPMDNS_STORM_STEPS=8000 # about the fewest in which all happens that is to
 
 # emulator_of ARCHITECTURE: the program that runs its programs.
 emulator_of()

@@ -84,7 +84,7 @@ fi
 rm -f "$build_log"
 
 heading "Unit tests under valgrind"
-export EPMDNS_STORM_STEPS=8000 # the fewest in which all happens that is to happen; else it is half of the time
+export EPMDNS_STORM_STEPS=8000 # about the fewest in which all happens that is to; else it is half of the time
 unit "$build" valgrind --suite unit --timeout-multiplier 10 \
 	--wrap 'valgrind --quiet --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite'
 

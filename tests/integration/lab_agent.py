@@ -108,18 +108,21 @@ class AgentHost(Namespace):
         agent = self.spawn(argv, name="epmdnsd", env={**self.clock_environment(), **(env or {})})
         self.agents.append(agent)
         if wait:
-            self.wait_for_agent(agent)
+            self.wait_until_served()
         return agent
 
-    def wait_for_agent(self, agent, codes=(0,), timeout=15.0):
+    def wait_until_served(self, codes=(0,), timeout=15.0):
         """Until `epmdns status` ends with one of codes: 0 all well, 1 reachable without its backend."""
+        last = None
 
-        def ready():
-            if not agent.alive:
-                raise AssertionError(f"{agent} said: {agent.output}")
-            return self.epmdns("status", check=False).returncode in codes
+        def is_served():
+            nonlocal last
+            for agent in self.agents[-1:]:
+                assert agent.alive, f"{agent} said: {agent.output}"
+            last = self.epmdns("status", check=False)
+            return last.returncode in codes
 
-        wait_until(ready, timeout, f"the agent on {self.name}")
+        wait_until(is_served, timeout, lambda: f"the agent on {self.name}; status: {last}", interval=0.05)
 
     def epmdns(self, *args, **options):
         """Run the command line. Return: CompletedProcess."""

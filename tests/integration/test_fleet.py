@@ -83,7 +83,7 @@ def program(host, name, port):
 
 def test_clones_with_one_node_name_are_shown_as_a_conflict(clones):
     for port, host in enumerate(clones, 4001):
-        host.wait_for_agent(host.agents[-1])
+        host.wait_until_served()
         program(host, "app@pi.fleet", port)
     for port, host in enumerate(clones, 4001):
         wait_until(lambda: "(conflict)" in host.epmdns("list").stdout, what="the conflict to be shown")
@@ -95,7 +95,7 @@ def test_the_node_names_that_the_page_makes_of_a_machine_are_names(clones):
     lines = [line.replace(r"\\", "\\") for line in re.findall('^NODE=".*"$', PAGE.read_text(), re.M)]
     assert len(lines) == 4
     host = clones[0]
-    host.wait_for_agent(host.agents[-1])
+    host.wait_until_served()
     host.path("/run/serial").write_bytes(b"10000000abcd1234\0")  # as the device tree has it
     names = set()
     for port, line in enumerate(lines, 4001):
@@ -123,7 +123,7 @@ def test_a_machine_without_any_interface_at_boot_is_found_once_there_is_one(plac
     there = other.start_node("app@other.fleet")
     late.start_bus()
     late.start_avahi()
-    late.wait_for_agent(late.agents[-1])
+    late.wait_until_served()
     other.wait_for_nodes(there)
     plugged = time.monotonic()
     late.plug_in()
@@ -140,7 +140,7 @@ def test_a_machine_whose_cable_and_address_come_late_is_found_once_they_are_ther
     for host in (late, other):
         boot(host)
     for port, host in enumerate((late, other), 4001):
-        host.wait_for_agent(host.agents[-1])
+        host.wait_until_served()
         program(host, f"app@{host.name}.cable", port)
         host.wait_for_nodes(f"app@{host.name}.cable")
     plugged = time.monotonic()
@@ -158,7 +158,7 @@ def test_clones_that_get_the_network_at_the_same_moment_are_told_apart(place):
         without_network(host)
         boot(host)
     for port, host in enumerate(hosts, 4001):
-        host.wait_for_agent(host.agents[-1])
+        host.wait_until_served()
         program(host, f"app@{host.name}.met", port)
         host.wait_for_nodes(f"app@{host.name}.met")
     for host in hosts:
@@ -212,7 +212,7 @@ def test_a_clock_that_goes_from_1970_to_now_loses_no_node(place):
     assert node.peer_address(there) == connection
 
 
-# Every mount that can be, in this host's own namespace; what is left writable is printed.
+# All mounts of this host but those of the kernel and /run.
 READ_ONLY = """
 while read -r _ _ _ _ place _; do
     case $place in

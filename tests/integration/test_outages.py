@@ -34,8 +34,8 @@ def couple(a, b):
 
 @pytest.mark.parametrize("options", [[], ["--backend", "none"]], ids=["default backend", "no backend"])
 def test_without_network_bus_and_avahi_two_nodes_of_one_host_still_connect(hermit, options):
-    agent = hermit.start_agent(*options, wait=False)
-    hermit.wait_for_agent(agent, codes=(0, 1))
+    hermit.start_agent(*options, wait=False)
+    hermit.wait_until_served(codes=(0, 1))
     robin = hermit.start_node("robin@cell", sname=True)
     friday = hermit.start_node("friday@island", sname=True)
     hermit.wait_for_nodes(robin, friday)

@@ -44,7 +44,7 @@ def agents(pair):
     for host in pair:
         host.start_agent(wait=False)
     for host in pair:
-        host.wait_for_agent(host.agents[-1])
+        host.wait_until_served()
     return pair
 
 

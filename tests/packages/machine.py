@@ -161,9 +161,9 @@ class Machine(Wired):
         """Process id of a unit's main process as the machine sees it, 0 if there is none."""
         return int(self.show(unit, "MainPID")["MainPID"])
 
-    def pids(self, unit="epmdnsd.service"):
-        """{name: process id} of what runs in a unit's control group, as the machine sees it."""
-        group = self.show(unit, "ControlGroup")["ControlGroup"]
+    def pids(self):
+        """{name: process id} of what runs in the service's control group, as the machine sees it."""
+        group = self.show("epmdnsd.service", "ControlGroup")["ControlGroup"]
         found = {}
         if group:
             for pid in self.run(["cat", f"/sys/fs/cgroup{group}/cgroup.procs"], check=False).stdout.split():
@@ -179,11 +179,11 @@ class Machine(Wired):
         """What the journal has, or of it what journalctl's arguments say."""
         return self.run(["journalctl", "--no-pager", "--output=short-monotonic", *args], check=False).stdout
 
-    def drop_in(self, unit, text, name="test"):
+    def drop_in(self, unit, text):
         """Give a unit a drop-in, as an administrator does, without starting anything."""
         directory = f"/etc/systemd/system/{unit}.d"
         self.run(["mkdir", "-p", directory])
-        self.write(f"{directory}/{name}.conf", text)
+        self.write(f"{directory}/test.conf", text)
         self.systemctl("daemon-reload")
 
     def write(self, path, text):
@@ -203,19 +203,9 @@ class Machine(Wired):
     def user_command(user, argv):
         return ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--reset-env", "--", *argv]
 
-    def apt(self, *args, timeout=240, check=True):
+    def apt(self, *args):
         """apt as an administrator calls it, who answers no questions. It has no way to a mirror."""
-        environment = {"DEBIAN_FRONTEND": "noninteractive"}
-        return self.run(["apt", "-y", *args], timeout=timeout, check=check, env=environment)
-
-    def wait_until_served(self, codes=(0,), timeout=15.0):
-        """Until `epmdns status` ends with one of codes: 0 all well, 1 reachable without its backend."""
-        wait_until(
-            lambda: self.epmdns("status", check=False).returncode in codes,
-            timeout,
-            lambda: f"the agent on {self.name}; status: {self.epmdns('status', check=False)}",
-            interval=0.05,
-        )
+        return self.run(["apt", "-y", *args], timeout=240, env={"DEBIAN_FRONTEND": "noninteractive"})
 
     def start_vm(self, label, *args, env=None, under=()):
         """As AgentHost.start_vm(), of a user who is nobody in particular."""

@@ -12,14 +12,14 @@ from pathlib import Path
 NAMES = ("epmdns", "erlang-epmdns")
 UNITS = ("epmdnsd.socket", "epmdnsd.service")
 RUNNING = {unit: ("enabled", "active") for unit in UNITS}  # as unit_states() has it
-SOCKET = "/run/epmdns/socket"
 DEFAULTS = "/etc/default/epmdnsd"
 BACK_WITHIN = 3.0  # seconds until nodes are there again, whatever became of the agent
 PLACE = "/tmp/packages"  # on a machine; /tmp is a file system of its own there
 
-# What apt and dpkg write down of what they do, caches that any installation renews, what was there before a user came
-# or went, and where systemd has the temporary files of a service while it runs.
+# What apt and dpkg write down of what they do, logs and caches that are not ours, what was there before a user came or
+# went, and where systemd has the temporary files of a service while it runs.
 BOOKS = re.compile(
+    r"(?!/var/(log|cache)/.*epmdns)"
     r"/(var/(lib/(apt|dpkg)|cache|log|tmp/systemd-private-[^/]+)|etc/(ld\.so\.cache|g?(passwd|group|shadow)-))(/|$)"
 )
 

@@ -7,7 +7,8 @@ import re
 import resource
 
 from lab_process import wait_until
-from packages import RUNNING, SOCKET, difference, files, unit_states
+from lab_wire import SOCKET
+from packages import RUNNING, difference, files, unit_states
 
 def most_descriptors():
     """That a process can have here: who tests in a container may be as little allowed to raise it as its root."""

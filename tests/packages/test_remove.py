@@ -3,7 +3,8 @@
 """What is left when the packages go: the nodes that run, and after a purge nothing."""
 
 from lab_process import wait_until
-from packages import DEFAULTS, NAMES, RUNNING, SOCKET, difference, files, unit_states
+from lab_wire import SOCKET
+from packages import DEFAULTS, NAMES, RUNNING, difference, files, unit_states
 
 
 def assert_nothing_runs(machine):
@@ -24,7 +25,6 @@ def test_nodes_outlive_the_removal_and_return_with_the_packages(a, present):
     assert not a.exists("/usr/bin/epmdns")
     assert a.exists(DEFAULTS), "a conffile stays until the purge"
     assert alice.connected() == {bob.name}
-    alice.eval("net_adm:names()")
     present.install(a)
     a.wait_until_served()
     a.wait_for_nodes(alice, bob)

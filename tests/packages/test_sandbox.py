@@ -38,7 +38,7 @@ def main_job(a, b):
 
 def test_the_main_job_in_the_sandbox(pair, report):
     a, b = pair
-    alice, bob = main_job(a, b)
+    _, bob = main_job(a, b)
     for machine in pair:
         seen = machine.show("epmdnsd.service", *SANDBOX, "RestrictAddressFamilies", "SystemCallFilter")
         assert {key: seen[key] for key in SANDBOX} == SANDBOX
@@ -87,7 +87,7 @@ def test_no_system_call_is_denied(pair):
         machine.drop_in("epmdnsd.service", "[Service]\nSystemCallErrorNumber=\n")
         machine.systemctl("restart", "epmdnsd.service")
         machine.wait_until_served()
-    alice, bob = main_job(a, b)
+    _, bob = main_job(a, b)
     watch = a.watch()
     out = time.monotonic()
     a.link(False)

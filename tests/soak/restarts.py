@@ -10,25 +10,22 @@ import time
 from soaklab import Lab, Party, end_bus, say, sleep_until, wait_until
 
 
-# Each ends something, waits to be continued, and starts it again.
-
-
-def restart_agent(host, is_killed):
+def restart_agent(host, is_killed, pause):
     agent = host.agents[-1]
     agent.kill() if is_killed else agent.terminate()
-    yield
+    sleep_until(time.monotonic() + pause)
     host.start_agent(wait=False)
 
 
-def restart_avahi(host, is_killed):
+def restart_avahi(host, is_killed, pause):
     host.kill_avahi() if is_killed else host.stop_avahi()
-    yield
+    sleep_until(time.monotonic() + pause)
     host.start_avahi(wait=False)
 
 
-def restart_bus(host, is_killed):
+def restart_bus(host, is_killed, pause):
     end_bus(host, is_killed)
-    yield
+    sleep_until(time.monotonic() + pause)
     host.start_bus()
     host.start_avahi(wait=False)
 
@@ -50,8 +47,7 @@ def main():
         for what in args.what:
             began = time.monotonic()
             for n in range(args.times):
-                for _ in RESTARTS[what](host, n % 2 == 1):
-                    sleep_until(time.monotonic() + PAUSES[n % len(PAUSES)])
+                RESTARTS[what](host, n % 2 == 1, PAUSES[n % len(PAUSES)])
                 wait_until(lambda: host.epmdns("status", check=False).returncode == 0, 60, f"restart {n}")
                 observer.wait_for_nodes(*party.names, timeout=60)
             downs = [down for down in party.downs(after=began) if down[0] == observer.name]
