@@ -47,6 +47,14 @@ fill_root()
 		apt-get update -q && apt-get install -q -y --no-install-recommends "$@" && apt-get clean' sh "$@"
 }
 
+# configure_root DIRECTORY: what a power cut would spoil is made anew, and what a mirror has of a suite is good enough,
+# however long it has not been renewed.
+configure_root()
+{
+	echo force-unsafe-io | as_root tee "$1/etc/dpkg/dpkg.cfg.d/roots" >/dev/null &&
+		echo 'Acquire::Check-Valid-Until "false";' | as_root tee "$1/etc/apt/apt.conf.d/roots" >/dev/null
+}
+
 # make_root NAME SUITE PACKAGE...: $ROOTS/NAME, with these packages and what they need; PACKAGE:ARCHITECTURE is of one
 # that is not the machine's. Return: 0 it is there, 1 it cannot be made, 2 it cannot be fetched; $ROOTS/NAME.log then
 # says why. What is made has another name until it is complete, and says what is in it: one that lacks what is wanted
@@ -68,12 +76,11 @@ make_root()
 		script=sid
 	fi
 	as_root rm -rf --one-file-system "$root" "$root.new" || exit 1
-	# Only apt knows what packages of all kinds need: debootstrap --include fails with some. What a power cut would
-	# spoil is made anew, too.
-	# Its mounts, too, are to be gone with it, however it ends.
+	# Its mounts are to be gone with it, however it ends. Only apt knows what packages of all kinds need: debootstrap
+	# --include fails with some.
 	if ! as_root unshare --mount debootstrap --variant=minbase "$debian" "$root.new" "$(mirror)" $script \
 		>"$root.log" 2>&1 </dev/null ||
-		! echo force-unsafe-io | as_root tee "$root.new/etc/dpkg/dpkg.cfg.d/roots" >/dev/null ||
+		! configure_root "$root.new" ||
 		! fill_root "${root##*/}.new" "$@" >>"$root.log" 2>&1 </dev/null; then
 		grep -q "^E: \(Failed getting release file\|Couldn't download\|Failed to fetch\)" "$root.log" && exit 2
 		tail -n 20 "$root.log"
