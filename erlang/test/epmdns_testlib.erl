@@ -6,7 +6,7 @@
 -module(epmdns_testlib).
 
 -export([cases/1, setup/0, cleanup/1, until/1, timed/1, release/0, kernel/0]).
--export([collect_log/0, until_logged/1, logged/0]).
+-export([collect_log/0, until_logged/1, logged/0, said/0]).
 %% The callback of a logger handler.
 -export([log/2]).
 
@@ -37,7 +37,7 @@ setup() ->
 %% From now on keep what is logged, as long as the calling process lives.
 collect_log() ->
     ets:new(?MODULE, [named_table, public, ordered_set]),
-    ok = logger:add_handler(?MODULE, ?MODULE, #{level => notice}).
+    ok = logger:add_handler(?MODULE, ?MODULE, #{level => all}).
 
 cleanup({Path, Handlers}) ->
     stop_guard(),
@@ -80,15 +80,19 @@ until_logged(Count) ->
 
 %% The lines that were logged since then.
 logged() ->
-    [Line || {_, Line} <- ets:tab2list(?MODULE)].
+    [Line || {_, Line} <- said()].
 
-log(#{msg := {string, Text}}, _) -> keep(Text);
-log(#{msg := {report, Report}}, _) -> keep(io_lib:format("~0tp", [Report]));
-log(#{msg := {Format, Args}}, _) -> keep(io_lib:format(Format, Args)).
+%% The same with their levels.
+said() ->
+    [Said || {_, Said} <- ets:tab2list(?MODULE)].
 
-keep(Text) ->
+log(#{level := Level, msg := {string, Text}}, _) -> keep(Level, Text);
+log(#{level := Level, msg := {report, Report}}, _) -> keep(Level, io_lib:format("~0tp", [Report]));
+log(#{level := Level, msg := {Format, Args}}, _) -> keep(Level, io_lib:format(Format, Args)).
+
+keep(Level, Text) ->
     try
-        ets:insert(?MODULE, {erlang:unique_integer([monotonic]), lists:flatten(Text)})
+        ets:insert(?MODULE, {erlang:unique_integer([monotonic]), {Level, lists:flatten(Text)}})
     catch
         %% The last words of a process that outlives its test.
         error:badarg -> true
