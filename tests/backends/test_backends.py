@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from environment import clean_environment
 from waiting import wait_until
 
 TREE = Path(__file__).resolve().parents[2]
@@ -58,9 +59,7 @@ def built():
 class Agent:
     def __init__(self, built, directory):
         self.built = built
-        variable = re.compile("EPMDNS_|LISTEN_|XDG_|NOTIFY_SOCKET|RUNTIME_DIRECTORY|JOURNAL_STREAM")
-        env = {key: value for key, value in os.environ.items() if not variable.match(key)}
-        self.env = {**env, "EPMDNS_SOCKET": str(directory / "socket")}
+        self.env = clean_environment(EPMDNS_SOCKET=str(directory / "socket"))
         self.log = directory / "log"
         self.running = []
         with self.log.open("wb") as log:

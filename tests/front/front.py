@@ -17,6 +17,7 @@ from pathlib import Path
 
 import epmdns_wire as wire
 import waiting
+from environment import clean_environment
 from processes import memory_kb
 
 TREE = Path(__file__).resolve().parents[2]
@@ -40,13 +41,6 @@ def is_ever_within(seconds, measure, tries=3):
     """Does what measure does, whose seconds it returns, take so long at most? A machine that is busy with other things
     may be in the way of one try; a broken promise is in the way of each."""
     return any(measure() <= seconds for _ in range(tries))
-
-
-def clean_environment(**extra):
-    """Ours, without what would tell the daemon where to serve or to whom it belongs."""
-    foreign = re.compile(r"(EPMDNS|LISTEN|XDG)_|(NOTIFY_SOCKET|RUNTIME_DIRECTORY|JOURNAL_STREAM)$")
-    env = {key: value for key, value in os.environ.items() if not foreign.match(key)}
-    return {**env, "LC_ALL": "C.UTF-8", **extra}
 
 
 def enter_own_network():
@@ -338,14 +332,14 @@ class Port:
 
 
 class Daemon:
-    def __init__(self, place, *args, env=None, popen=None, prefix=(), pass_fds=()):
+    def __init__(self, place, *args, env=None, prefix=(), stdin=subprocess.DEVNULL, **options):
+        """prefix: a program, with its arguments, that is to start it. options: as Popen takes them."""
         self.place = place
         self.path = place.socket
         self.log = open(place.directory / f"log-{len(place.daemons)}", "w+b")
-        self.process = popen or subprocess.Popen(
-            [*prefix, *WRAP, DAEMON, *args], env=env or place.env, stdin=subprocess.DEVNULL, stderr=self.log,
-            pass_fds=pass_fds,
-        )  # fmt: skip
+        self.process = subprocess.Popen(
+            [*prefix, *WRAP, DAEMON, *args], env=env or place.env, stdin=stdin, stderr=self.log, **options
+        )
 
     def started(self, path=None):
         """Wait until it serves. Return: itself."""

@@ -6,13 +6,12 @@ import contextlib
 import os
 import random
 import resource
-import subprocess
 import time
 from pathlib import Path
 
 import epmdns_wire as wire
 import pytest
-from front import ALONE, DAEMON, WRAP, Client, code_name, wait_until
+from front import ALONE, WRAP, Client, code_name, wait_until
 
 CONNECTIONS = 5000
 ANSWER_S = 0.1  # for the bystander
@@ -294,9 +293,7 @@ def test_one_user_has_half_of_the_sessions(place, clients):
         resource.setrlimit(resource.RLIMIT_NOFILE, (300, 400))
 
     place.directory.chmod(0o711)
-    args = [DAEMON, *ALONE, "--socket-mode", "0666"]
-    popen = subprocess.Popen(args, env=place.env, preexec_fn=lower)
-    daemon = place.daemon(popen=popen).started()
+    daemon = place.daemon(*ALONE, "--socket-mode", "0666", preexec_fn=lower).started()
     bystander = Bystander(daemon)
     half = int(bystander.status("sessions_max")) // 2
     clients += [connect(place.socket, HELLO) for _ in range(half - 1)]

@@ -10,7 +10,8 @@ import stat
 import subprocess
 
 import pytest
-from front import ALONE, DAEMON, DEADLINE_S, END_WITHIN_S, WRAP, Client, clean_environment, is_ever_within, wait_until
+from environment import clean_environment
+from front import ALONE, DAEMON, DEADLINE_S, END_WITHIN_S, WRAP, Client, is_ever_within, wait_until
 from processes import cpu_seconds
 
 
@@ -210,6 +211,5 @@ def test_a_low_limit_of_descriptors_is_reported(place):
     def lower():
         resource.setrlimit(resource.RLIMIT_NOFILE, (300, 400))
 
-    popen = subprocess.Popen([*WRAP, DAEMON, *ALONE], env=place.env, preexec_fn=lower)
-    status = place.daemon(popen=popen).started().client().status()
+    status = place.daemon(*ALONE, preexec_fn=lower).started().client().status()
     assert (status["fd_limit"], status["sessions_max"]) == ("400", "208")

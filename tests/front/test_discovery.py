@@ -9,10 +9,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from front import BUILD, WRAP, clean_environment
+from environment import clean_environment
+from front import BUILD, WRAP
 
 PROGRAM = Path(os.environ.get("EPMDNS_DISCOVERY", BUILD / "agent/epmdns-discovery"))
-if not PROGRAM.is_file():
+if not PROGRAM.is_file():  # meson does not name us then; pytest may have been told of the whole directory
     pytest.skip("this build has no backend", allow_module_level=True)
 LINK_FD = 3
 VALGRIND = ["valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite"]

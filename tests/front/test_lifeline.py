@@ -13,14 +13,9 @@ import time
 
 import pytest
 from front import ALONE, DAEMON, DEADLINE_S, END_WITHIN_S, WRAP, is_ever_within, wait_until
-from processes import cpu_seconds
+from processes import cpu_seconds, state
 
 OPTION = "--exit-on-stdin-eof"
-
-
-def pipe():
-    theirs, ours = os.pipe()
-    return theirs, ours
 
 
 def sockets():
@@ -40,13 +35,9 @@ def hold(place):
     def start(make, *args):
         theirs, ours = make()
         try:
-            popen = subprocess.Popen(
-                [*WRAP, DAEMON, OPTION, *args], env=place.env, stdin=theirs, stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )  # fmt: skip
+            return place.daemon(OPTION, *args, stdin=theirs, start_new_session=True), ours
         finally:
             os.close(theirs)
-        return place.daemon(popen=popen), ours
 
     return start
 
@@ -58,7 +49,7 @@ def end_of(daemon, ours):
     return daemon.end(), time.monotonic() - began
 
 
-@pytest.mark.parametrize("make", [pipe, sockets, terminal])
+@pytest.mark.parametrize("make", [os.pipe, sockets, terminal])
 def test_the_end_of_its_input_ends_it_in_good_order(place, hold, make):
     def end():
         daemon, ours = hold(make)
@@ -98,8 +89,7 @@ def test_so_does_the_death_of_who_holds_it(place):
 
 def is_alive(pid):
     try:
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"  # not everywhere an orphan is reaped at once
+        return state(pid) != "Z"  # not everywhere an orphan is reaped at once
     except OSError:
         return False
 
@@ -111,7 +101,7 @@ def test_it_ends_in_time_and_does_not_spin_if_discovery_hangs(place, hold):
         return used.ru_utime + used.ru_stime
 
     def end():
-        daemon, ours = hold(pipe)
+        daemon, ours = hold(os.pipe)
         life = place.discovery.start()
         life.begin()
         daemon.started().client().register(b"a@h")
@@ -127,7 +117,7 @@ def test_it_ends_in_time_and_does_not_spin_if_discovery_hangs(place, hold):
     assert is_ever_within(END_WITHIN_S, end)
 
 
-@pytest.mark.parametrize("make", [pipe, sockets])
+@pytest.mark.parametrize("make", [os.pipe, sockets])
 def test_what_is_written_to_it_is_dropped_and_holds_nobody_up(place, hold, make):
     daemon, ours = hold(make, *ALONE)
     client = daemon.started().client()
@@ -159,7 +149,7 @@ def test_what_is_written_to_it_is_dropped_and_holds_nobody_up(place, hold, make)
     assert end_of(daemon, ours)[0] == 0
 
 
-def test_a_terminal_may_be_typed_to(place, hold):
+def test_a_terminal_may_be_typed_to(hold):
     daemon, ours = hold(terminal, *ALONE)
     client = daemon.started().client()
     os.write(ours, b"hello\n")

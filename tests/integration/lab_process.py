@@ -25,6 +25,7 @@ import lab_otp
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
+from processes import state  # noqa: E402
 from waiting import wait_until  # noqa: E402
 
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -263,10 +264,8 @@ class Namespace:
                 # not compared to process 1, whose number may be another's when it has ended
                 if os.readlink(f"/proc/{entry}/ns/pid") != self.pid_namespace:
                     continue
-                # "pid (name) state …"; one that has ended but is not reaped yet does not run
-                name, state = Path(f"/proc/{entry}/stat").read_text().split("(", 1)[1].rsplit(")", 1)
-                if state.split()[0] != "Z":
-                    names[int(entry)] = name
+                if state(entry) != "Z":
+                    names[int(entry)] = Path(f"/proc/{entry}/comm").read_text().rstrip("\n")
             except OSError:
                 continue  # ended meanwhile, or is not ours to look at
         return names

@@ -1,12 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 # SPDX-FileCopyrightText: 2026 The epmdns authors
-"""What a process has used, by its pid, in one meaning for all tests."""
+"""How a process is and what it has used, by its pid, in one meaning for all tests."""
 
 import os
 import re
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def _stat(pid):
+    """What stat says of it, as in proc(5), from the state on: the name before that may have any characters."""
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+
+
+def state(pid):
+    """One letter, as of proc(5): T is stopped, Z one that has ended and is not reaped yet."""
+    return _stat(pid)[0]
 
 
 def _mappings(pid):
@@ -38,5 +48,5 @@ def private_kb(*pids):
 
 def cpu_seconds(pid):
     """User and system time of all its threads so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    fields = _stat(pid)
     return (int(fields[11]) + int(fields[12])) / TICKS

@@ -26,6 +26,8 @@ class Tap:
         print(f"{'not ' if report.failed else ''}ok {self.number} - {report.nodeid}{reason}", flush=True)
         if report.failed:
             self.say(report.longreprtext)
+            for title, text in report.sections:  # what conftest.py has put beside it, and what was captured
+                self.say(f"{title}:\n{text}")
 
     @staticmethod
     def say(text):
