@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from front import ALONE, DEADLINE_S, WRAP, Client, Node, wait_until
+from processes import state
 
 # As a service manager starts a program: descriptors from 3 on, and variables that name its own process.
 START = """
@@ -183,7 +184,6 @@ def test_when_no_inherited_socket_can_be_served_it_does_not_start(place, kind):
         daemon = start(place, *ALONE, sockets=[other])
         assert daemon.end() == 1
     assert "None of the inherited sockets is a listening Unix stream socket." in daemon.output()
-    place.daemons.remove(daemon)
 
 
 def test_sockets_that_were_meant_for_another_process_are_not_taken(place):
@@ -333,7 +333,7 @@ def test_a_service_manager_that_cannot_be_told_is_said_in_the_log(place, manager
 # signs of life
 
 
-def test_signs_of_life_come_three_times_in_a_watchdogs_time(place, manager):
+def test_signs_of_life_come_in_a_watchdogs_time_and_at_most_three_times_in_it(place, manager):
     began = time.monotonic()
     manager.start(place, *ALONE, own=["WATCHDOG_PID"], WATCHDOG_USEC="2400000")
     manager.expect_ready()
@@ -347,15 +347,18 @@ def test_signs_of_life_come_three_times_in_a_watchdogs_time(place, manager):
 
 
 def test_signs_of_life_end_when_the_front_hangs_and_nothing_else(place, manager):
-    daemon = manager.start(place, *ALONE, own=["WATCHDOG_PID"], WATCHDOG_USEC="300000")
+    daemon = manager.start(place, own=["WATCHDOG_PID"], WATCHDOG_USEC="300000")
     manager.expect_ready()
+    place.discovery.start().begin()  # which goes on
+    manager.expect_status(".*; backend avahi running: this.local")
     manager.expect(ALIVE)
     daemon.process.send_signal(signal.SIGSTOP)
-    state = Path(f"/proc/{daemon.process.pid}/stat")
-    wait_until(lambda: state.read_text().rsplit(")", 1)[1].split()[0] == "T", "it to be stopped")
+    wait_until(lambda: state(daemon.process.pid) == "T", "it to be stopped")
     manager.drain()
-    manager.expect_nothing_for(0.6)
-    daemon.process.send_signal(signal.SIGCONT)
+    try:
+        manager.expect_nothing_for(0.6)
+    finally:
+        daemon.process.send_signal(signal.SIGCONT)
     for _ in range(3):
         manager.expect(ALIVE)
 
